@@ -1,0 +1,56 @@
+"""The session: one Ray cluster for all, and the fixture that every benchmark uses."""
+
+from rayscale.session.environment import fix_threads_and_allocator
+
+fix_threads_and_allocator()  # before anything imports NumPy
+
+from collections.abc import Iterator  # noqa: E402 - see above
+
+import pytest  # noqa: E402
+from pytest_benchmark.fixture import BenchmarkFixture  # noqa: E402
+
+from rayscale.session import cluster  # noqa: E402
+from rayscale.session.measure import Case, Measure  # noqa: E402
+from rayscale.session.options import CPUS_NEEDED, OPTIONS  # noqa: E402
+
+pytest_plugins = ["rayscale.session.plugin"]
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(pytestconfig: pytest.Config) -> Iterator[cluster.Cluster | None]:
+    """The session's Ray cluster, with as many CPUs as any case needs; None if none needs it.
+
+    Serial cases share the machine with it too: the same conditions in every arm.
+    """
+    cpus = pytestconfig.stash[CPUS_NEEDED]
+    address = pytestconfig.stash[OPTIONS].ray_address
+    if not cpus:
+        yield None
+    elif address:
+        with cluster.existing(address, cpus) as running:
+            yield running
+    else:
+        with cluster.private(cpus) as running:
+            yield running
+
+
+@pytest.fixture
+def measure(
+    request: pytest.FixtureRequest,
+    benchmark: BenchmarkFixture,
+    ray_cluster: cluster.Cluster | None,
+    kernel: str,
+    implementation: str,
+    cpus: int,
+    size: str,
+) -> Measure:
+    """Check, prove and time the case of this test: ``measure(rows, expected)``."""
+    problem = request.function.__name__.removeprefix("test_")
+    benchmark.group = f"{problem} {size}"
+    return Measure(
+        case=Case(problem, kernel, implementation, cpus, size),
+        name=request.node.name,
+        oversubscribed=request.node.get_closest_marker("oversubscribed") is not None,
+        benchmark=benchmark,
+        cluster=ray_cluster if implementation != "serial" else None,
+    )

@@ -1,0 +1,162 @@
+"""The moving average of each row: the mean of the last *window* points, of fewer at the start.
+
+All kernels here take the same arguments and give the same averages:
+
+*data* is a matrix whose rows are independent series, or a single series; any
+integer or floating dtype, any memory order, read-only or not, empty or not.  It is
+never written to.  *window* is a whole number of points, at least 1; where a row
+has fewer points so far, those are averaged.  The result is float64, of the shape
+of *data*.  TypeError if *data* is not numeric or *window* not a whole number;
+ValueError if *data* has not one or two dimensions or *window* is below 1.
+"""
+
+import operator
+from typing import Any, SupportsIndex
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+# Points per row block: 1 MiB an array, so that the three at work stay in the cache.
+# Measured on 2 cores of an AMD EPYC (512 KiB of L2 each, 32 MiB of L3): 2**14 to 2**18
+# points take 3.4, 3.0, 2.8, 2.6 and 2.9 ms for 1000x1000; below, the calls cost, above, the cache.
+BLOCK_POINTS = 2**17
+
+
+def moving_average_loop(data: ArrayLike, window: SupportsIndex = 10) -> NDArray[np.float64]:
+    """Average each window by a call of ``np.mean``: the published, interpreted loop.
+
+    One interpreted call per point, about 2.7 us each: the slow kernel that Ray
+    is asked to rescue.  The published code averages 11 points for a window of
+    10 (``row[j - window : j + 1]``); here *window* means what its name says, so its
+    output is that of ``window=11``.
+
+    >>> moving_average_loop([1, 2, 6, 7], window=3)
+    array([1. , 1.5, 3. , 5. ])
+    """
+    rows, width = _rows(data), _whole(window)
+    averages = np.empty(rows.shape)
+    for i, row in enumerate(rows.astype(np.float64, copy=False)):
+        for j in range(len(row)):
+            averages[i, j] = np.mean(row[max(0, j + 1 - width) : j + 1])
+    return averages.reshape(np.shape(data))
+
+
+def moving_average_numpy(data: ArrayLike, window: SupportsIndex = 10) -> NDArray[np.float64]:
+    """Average all windows at once by about 2 log2(*window*) shifted additions.
+
+    The sums of 2k points are the sums of k points added to themselves, k places
+    on; the binary digits of *window*, from the highest, say when to double and
+    when to append one point.  Whole blocks of rows are added as one flat series: windows that
+    reach into the row before are wrong and are then replaced by the averages of the row's first
+    points.  There is no running sum, so nothing drifts, and a NaN, an infinity or a 1e16
+    touches the windows that hold it and no other.
+
+    The error is that of the additions on one path: measured, at most 3 units in the
+    last place of the window's largest absolute value for windows up to 1500.
+    Sums beyond the float64 range are infinite.
+
+    >>> moving_average_numpy([1, 2, 6, 7], window=3)
+    array([1. , 1.5, 3. , 5. ])
+    """
+    rows, width = _rows(data), _whole(window)
+    averages = np.empty(rows.shape)
+    if rows.size:
+        # Sums across two rows may meet inf - inf or overflow; they are replaced below.
+        with np.errstate(invalid="ignore", over="ignore"):
+            width = min(width, rows.shape[1])
+            _average_full_windows(rows, width, averages)
+            _average_first_points(rows, width, averages)
+    return averages.reshape(np.shape(data))
+
+
+def moving_average_pandas(data: ArrayLike, window: SupportsIndex = 10) -> NDArray[np.float64]:
+    """Average with pandas' ``rolling``: the library that most people would ask.
+
+    It keeps a running sum with compensation, per column; the matrix is given to it
+    in the layout that it likes, one series per column.
+
+    >>> moving_average_pandas([1, 2, 6, 7], window=3)
+    array([1. , 1.5, 3. , 5. ])
+    """
+    rows, width = _rows(data), _whole(window)
+    series = pd.DataFrame(rows.astype(np.float64, copy=False).T)
+    averages = series.rolling(width, min_periods=1).mean().to_numpy().T
+    return np.ascontiguousarray(averages).reshape(np.shape(data))
+
+
+def _rows(data: ArrayLike) -> NDArray[Any]:
+    """Return *data* as a matrix of rows, or say why it is none."""
+    rows = np.asarray(data)
+    if not (np.issubdtype(rows.dtype, np.integer) or np.issubdtype(rows.dtype, np.floating)):
+        raise TypeError(f"data has dtype {rows.dtype}; give an integer or floating dtype")
+    if rows.ndim not in (1, 2):
+        raise ValueError(f"data has {rows.ndim} dimensions; give one row or a matrix of rows")
+    return np.atleast_2d(rows)
+
+
+def _whole(window: SupportsIndex) -> int:
+    """Return *window* as an int of at least 1, or say why it is none."""
+    need = "give a whole number of points, at least 1"
+    try:
+        width = operator.index(window)
+    except TypeError:
+        raise TypeError(f"window={window!r} is not a whole number; {need}") from None
+    if width < 1:
+        raise ValueError(f"window={window!r} is below 1; {need}")
+    return width
+
+
+def _average_full_windows(
+    rows: NDArray[Any], window: int, averages: NDArray[np.float64]
+) -> None:
+    """Write the averages of all full windows; leave the first window - 1 columns of no meaning."""
+    count, length = rows.shape
+    step = min(count, max(1, BLOCK_POINTS // length))
+    buffers = np.empty((2, step * length))
+    for start in range(0, count, step):
+        block = rows[start : start + step]
+        points = np.ascontiguousarray(block, dtype=np.float64).reshape(-1)
+        sums = _window_sums(points, window, *buffers[:, : points.size])
+        np.divide(sums, window, out=averages[start : start + step].reshape(-1))
+
+
+def _window_sums(
+    points: NDArray[np.float64],
+    window: int,
+    spare: NDArray[np.float64],
+    other: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return an array whose item i is the sum of *window* points up to i, from i = window - 1 on."""
+    sums, size = points, 1
+    for digit in f"{window:b}"[1:]:
+        np.add(sums[2 * size - 1 :], sums[size - 1 : -size], out=spare[2 * size - 1 :])
+        sums, spare, other = spare, other, spare
+        size *= 2
+        if digit == "1":
+            np.add(sums[size:], points[:-size], out=sums[size:])
+            size += 1
+    return sums
+
+
+def _average_first_points(
+    rows: NDArray[Any], window: int, averages: NDArray[np.float64]
+) -> None:
+    """Write the averages of the first 1, 2, ..., window - 1 points of each row.
+
+    Prefix sums by doubling, along the first axis of the transposed columns: log2(window)
+    contiguous additions instead of one strided sum per row.
+    """
+    columns = window - 1
+    counts = np.arange(1.0, window)[:, np.newaxis]
+    step = max(1, BLOCK_POINTS // window)
+    for start in range(0, len(rows) if columns else 0, step):
+        block = slice(start, start + step)
+        sums = np.array(rows[block, :columns].T, dtype=np.float64, order="C")
+        spare, size = np.empty_like(sums), 1
+        while size < columns:
+            spare[:size] = sums[:size]
+            np.add(sums[size:], sums[:-size], out=spare[size:])
+            sums, spare = spare, sums
+            size *= 2
+        averages[block, :columns] = (sums / counts).T

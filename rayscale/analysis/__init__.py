@@ -1,0 +1,1 @@
+"""What it means: from saved runs to tables and sentences; no Ray and no pytest in here."""

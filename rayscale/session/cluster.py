@@ -1,0 +1,237 @@
+"""One Ray cluster for the session, and the proof that a case runs on the CPUs that it names.
+
+Ray is imported inside the functions: what its C++ side reads from the environment, it reads
+when it is imported, so ``prepare_private`` must come first.
+"""
+
+import importlib
+import os
+import pkgutil
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from rayscale.session import environment
+from rayscale.session.environment import Conditions
+
+if TYPE_CHECKING:
+    from ray.util.placement_group import PlacementGroup
+
+    from rayscale.session.witness import Answer, Tally
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Seconds that n workers have to answer; a cold one needs 1 to 3, more under load.
+PATIENCE = 60
+RECOUNTING = 10  # seconds in which all warm workers are reached; the first count, 50 ms, mostly does
+OBJECT_STORE_BYTES = 2**30  # holds the large size (80 MB in, 80 MB out) many times over
+
+ALWAYS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default that Ray 2.60 warns will come
+}
+
+
+class ClusterError(Exception):
+    """The cluster cannot give what a case needs; the message says what, and what to do."""
+
+
+def prepare_existing() -> None:
+    """Set what Ray reads when it is imported, for a cluster that somebody else started."""
+    os.environ.update(ALWAYS)
+
+
+def prepare_private() -> None:
+    """Set what Ray reads when it is imported, for a cluster that only this session reaches.
+
+    Without them its processes listen on all interfaces, write a token that all users can read
+    into the home directory, run at niceness 15, and end when idle for a second (Ray 2.60).
+    """
+    os.environ.update(ALWAYS)
+    os.environ.update(
+        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",  # what makes it bind to 127.0.0.1
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN=secrets.token_hex(32),
+        RAY_worker_niceness="0",
+        RAY_idle_worker_killing_time_threshold_ms="3600000",
+        PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep),
+    )
+
+
+@contextmanager
+def private(cpus: int) -> Iterator["Cluster"]:
+    """Start a cluster of *cpus* CPUs on loopback; leave no process and no file behind."""
+    import ray
+
+    driver = psutil.Process()
+    others = set(driver.children())
+    daemons: list[psutil.Process] = []
+    with tempfile.TemporaryDirectory(prefix="rayscale-", dir=_short_folder()) as folder:
+        try:
+            try:
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    _temp_dir=f"{folder}/ray",
+                )
+            finally:
+                daemons = [child for child in driver.children() if child not in others]
+            yield _warm(Cluster(cpus))
+        finally:
+            alive = [daemon for daemon in daemons if daemon.is_running()]
+            family = alive + [worker for daemon in alive for worker in daemon.children(True)]
+            ray.shutdown()
+            _, left = psutil.wait_procs(family, timeout=PATIENCE)
+            for process in left:
+                process.kill()
+            psutil.wait_procs(left, timeout=PATIENCE)
+
+
+@contextmanager
+def existing(address: str, cpus: int) -> Iterator["Cluster"]:
+    """Connect to the cluster at *address*, with the kernels in the luggage.
+
+    This process takes on the workers' niceness, where it may.  ClusterError if nothing
+    answers at *address*, or it has fewer than *cpus* CPUs.
+    """
+    import ray
+
+    fixed = environment.ONE_THREAD | environment.FIXED_ALLOCATOR
+    try:
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level="ERROR",
+            runtime_env={
+                "py_modules": [str(ROOT / "kernels"), str(ROOT / "rayscale")],
+                "env_vars": {name: os.environ[name] for name in fixed if name in os.environ},
+            },
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ClusterError(
+            f'--ray-address: no Ray cluster to be reached at "{address}" ({reason}); '
+            "start one with 'ray start --head', or leave the option out for a private one"
+        ) from error
+    try:
+        total = int(ray.cluster_resources().get("CPU", 0))
+        if total < cpus:
+            raise ClusterError(
+                f'--ray-address: a case needs {cpus} CPUs and the cluster at "{address}" has '
+                f"{total}; choose cases of at most {total} with --cpus and -k"
+            )
+        cluster = _warm(Cluster(cpus))
+        environment.take_niceness(max(worker.niceness for worker in cluster.workers.values()))
+        yield cluster
+    finally:
+        ray.shutdown()
+
+
+@dataclass
+class Cluster:
+    """A running cluster, and all its processes that are known and warm."""
+
+    cpus: int
+    modules: tuple[str, ...] = field(default_factory=lambda: _modules("kernels"))
+    workers: dict[int, Conditions] = field(default_factory=dict)
+
+    @contextmanager
+    def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
+        """Set *cpus* CPUs aside for a case: its tasks run on these, at most one on each."""
+        from ray.util.placement_group import placement_group, remove_placement_group
+
+        group = placement_group([{"CPU": 1}] * cpus)
+        try:
+            if not group.wait(PATIENCE):
+                raise ClusterError(
+                    f"{cpus} CPUs were not free within {PATIENCE} s; "
+                    "wait until the cluster's other work is done, or ask for fewer with --cpus"
+                )
+            yield group
+        finally:
+            remove_placement_group(group)
+
+    def call_roll(
+        self, case: str, cpus: int, group: "PlacementGroup | None" = None
+    ) -> list[Conditions]:
+        """Return the conditions of *cpus* processes that worked at once, one on each CPU.
+
+        ClusterError if fewer answer: then the case's CPU count is not in force.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            answers = self._ask(case, count=cpus, cpus_each=1, group=group)
+            found = {pid: answer.conditions for pid, answer in answers.items()}
+            self.workers |= found
+            if len(found) == cpus:
+                return list(found.values())
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"{len(found)} of {cpus} worker processes answered within {PATIENCE} s; "
+                    "the CPU count is not in force"
+                )
+
+    def tally(self, case: str, rows: int) -> int:
+        """Return how many tasks the warm workers did for *case*: those that took *rows* rows.
+
+        ClusterError if they did not take as many: then work ran in processes that had not
+        answered before, or that are gone.
+        """
+        deadline = time.monotonic() + RECOUNTING
+        tallies: dict[int, Tally] = {}
+        while True:
+            answers = self._ask(case, count=len(self.workers), cpus_each=0)
+            tallies |= {pid: one.tally for pid, one in answers.items() if pid in self.workers}
+            seen = sum(tally.rows for tally in tallies.values())
+            if seen == rows:
+                return sum(tally.calls for tally in tallies.values())
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"{rows} rows went through the kernel, but the {len(self.workers)} warm worker "
+                    f"processes saw {seen} of them; other processes did the rest"
+                )
+
+    def _ask(
+        self, case: str, count: int, cpus_each: int, group: "PlacementGroup | None" = None
+    ) -> dict[int, "Answer"]:
+        import ray
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        from rayscale.session.witness import answer
+
+        task = ray.remote(num_cpus=cpus_each, max_retries=0)(answer)
+        if group is not None:
+            task = task.options(
+                scheduling_strategy=PlacementGroupSchedulingStrategy(placement_group=group)
+            )
+        given = ray.get([task.remote(case, self.modules) for _ in range(count)])
+        return {one.conditions.pid: one for one in given}
+
+
+def _warm(cluster: Cluster) -> Cluster:
+    """Have one worker per CPU started, with all kernels imported, before any case needs it."""
+    cluster.call_roll("", cluster.cpus)
+    return cluster
+
+
+def _modules(package: str) -> tuple[str, ...]:
+    """Return the names of all modules of *package*."""
+    folders = importlib.import_module(package).__path__
+    return tuple(f"{package}.{module.name}" for module in pkgutil.iter_modules(folders))
+
+
+def _short_folder() -> str | None:
+    """Return where to put Ray's folder: the paths of its sockets may have 107 characters."""
+    return None if len(tempfile.gettempdir()) < 30 else "/tmp"  # noqa: S108 - a 0700 folder in it

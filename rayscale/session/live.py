@@ -1,0 +1,90 @@
+"""One live line on a terminal: which case runs, how many are left, about how long they take."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Generator
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+
+class LiveLine:
+    """Rewrites one line, case by case; silent where pytest does not write to a terminal."""
+
+    def __init__(self, config: pytest.Config, results: Path) -> None:
+        self.config = config
+        self.left: list[pytest.Item] = []
+        self.known = _last_times(results)
+        self.seen: defaultdict[str, list[float]] = defaultdict(list)  # seconds by size
+
+    @property
+    def terminal(self) -> pytest.TerminalReporter | None:
+        """Pytest's reporter, if it writes to a terminal, at its usual length."""
+        reporter: pytest.TerminalReporter | None = self.config.pluginmanager.get_plugin(
+            "terminalreporter"
+        )
+        usual = self.config.get_verbosity() == 0
+        return reporter if reporter is not None and reporter.isatty and usual else None
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what is to be done."""
+        self.left = list(session.items)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Show the case while it runs, and learn from it how long its like takes."""
+        if self.terminal:
+            text = f"{item.name}: {len(self.left)} left{self._about()}"
+            self.terminal.rewrite(text, erase=True)
+        self.left.remove(item)
+        start = time.monotonic()
+        done = yield
+        self.seen[_size(item)].append(time.monotonic() - start)
+        if self.terminal and not self.left:
+            self.terminal.rewrite("", erase=True)
+        return done
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Let no dots fall into the live line; failures are shown as ever."""
+        if self.terminal and report.when == "call" and report.passed:
+            return "passed", "", ""
+        return None
+
+    def _about(self) -> str:
+        """Return how long the cases left take, in words, if anything is known of each."""
+        seconds = [self._expected(item) for item in self.left]
+        known = [each for each in seconds if each is not None]
+        if len(known) < len(seconds):
+            return ""
+        total = sum(known)
+        return f", about {total / 60:.0f} min" if total >= 90 else f", about {total:.0f} s"
+
+    def _expected(self, item: pytest.Item) -> float | None:
+        if item.nodeid in self.known:
+            return self.known[item.nodeid]
+        alike = self.seen.get(_size(item))
+        return fmean(alike) if alike else None
+
+
+def _size(item: pytest.Item) -> str:
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("size", "")) if callspec else ""
+
+
+def _last_times(results: Path) -> dict[str, float]:
+    """Return the seconds that each case took in the newest run in the folder *results*.
+
+    They are its rounds and three calls more: the check, the calibration and the last.
+    """
+    runs = sorted(results.glob("[0-9]*.json"))
+    if not runs:
+        return {}
+    benchmarks = json.loads(runs[-1].read_text(encoding="utf-8"))["benchmarks"]
+    return {
+        one["fullname"]: one["stats"]["iterations"] * one["stats"]["total"] + 3 * one["stats"]["median"]
+        for one in benchmarks
+    }

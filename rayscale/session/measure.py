@@ -1,0 +1,130 @@
+"""One case: its result is checked, its CPU count proven, its time taken."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from rayscale.session.cluster import Cluster
+from rayscale.session.environment import Conditions, conditions
+from rayscale.session.witness import Witnessed
+
+if TYPE_CHECKING:
+    from ray.util.placement_group import PlacementGroup
+
+    from kernels.implementations import Kernel
+
+# Beyond this, a result is another one.  The kernels differ from each other by rounding:
+# measured 3e-15 for a million standard normals.
+RELATIVE, ABSOLUTE = 1e-9, 1e-12
+
+Call = Callable[[], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: problem x kernel x implementation x cpus x size."""
+
+    problem: str
+    kernel: str
+    implementation: str
+    cpus: int
+    size: str
+
+
+def find_kernel(package: str, problem: str, kernel: str) -> "Kernel":
+    """Return the function of *kernel* in ``package.problem``.
+
+    It is called ``problem_kernel``, or ``problem`` where both are one word.
+
+    >>> find_kernel("kernels", "moving_average", "loop").__name__
+    'moving_average_loop'
+    >>> find_kernel("kernels", "timer", "timer").__name__
+    'timer'
+    """
+    name = problem if kernel == problem else f"{problem}_{kernel}"
+    function: "Kernel" = getattr(import_module(f"{package}.{problem}"), name)
+    return function
+
+
+def find_implementation(package: str, implementation: str) -> Callable[..., NDArray[Any]]:
+    """Return the function of *implementation* in ``package.implementations``."""
+    function: Callable[..., NDArray[Any]] = getattr(
+        import_module(f"{package}.implementations"), implementation
+    )
+    return function
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Check, prove and time one case; what a benchmark calls."""
+
+    case: Case
+    name: str  # the test's, for the witness
+    oversubscribed: bool
+    benchmark: BenchmarkFixture
+    cluster: Cluster | None
+
+    def __call__(
+        self, rows: NDArray[Any], expected: ArrayLike, bound: Mapping[str, Any] | None = None
+    ) -> None:
+        """Run the case on *rows*, which must give *expected*; then time it, if this run times.
+
+        *bound* are further arguments of the kernel.  In the clock is one call of the
+        implementation, from array in to array out.  AssertionError if the result is another;
+        ClusterError if the work did not run on the case's number of CPUs.
+        """
+        kernel = find_kernel("kernels", self.case.problem, self.case.kernel)
+        witnessed = Witnessed(partial(kernel, **(bound or {})), self.name)
+        run = find_implementation("kernels", self.case.implementation)
+        with self._cpus() as group:
+            call = partial(run, witnessed, rows, cpus=self.case.cpus, placement_group=group)
+            workers = self.cluster.call_roll(self.name, self.case.cpus, group) if group else []
+            check(call() if self.benchmark.enabled else self.benchmark(call), expected)
+            tasks = self.cluster.tally(self.name, len(rows)) if self.cluster else 0
+            if self.benchmark.enabled:
+                calls = 1 + self._time(call)
+                if self.cluster:
+                    self.cluster.tally(self.name, len(rows) * calls)
+        self._describe(rows, tasks, workers)
+
+    def _cpus(self) -> AbstractContextManager["PlacementGroup | None"]:
+        return self.cluster.grant(self.case.cpus) if self.cluster else nullcontext()
+
+    def _time(self, call: Call) -> int:
+        """Let pytest-benchmark time *call*; return how often it called."""
+        calls = 0
+
+        def counted() -> NDArray[Any]:
+            nonlocal calls
+            calls += 1
+            return call()
+
+        self.benchmark(counted)
+        return calls
+
+    def _describe(self, rows: NDArray[Any], tasks: int, workers: list[Conditions]) -> None:
+        """Save with the timings what they are timings of."""
+        at_work = workers or [conditions()]
+        self.benchmark.extra_info.update(
+            asdict(self.case),
+            shape=list(rows.shape),
+            tasks=tasks,
+            bytes_per_task=rows.nbytes // tasks if tasks else 0,
+            workers=len(workers),
+            niceness=max(process.niceness for process in at_work),
+            blas_threads=max(process.blas_threads for process in at_work),
+            allocator=" or ".join(sorted({process.allocator for process in at_work})),
+            oversubscribed=self.oversubscribed,
+        )
+
+
+def check(result: NDArray[Any], expected: ArrayLike) -> None:
+    """Raise AssertionError, with the largest difference, unless *result* is *expected*."""
+    np.testing.assert_allclose(result, expected, rtol=RELATIVE, atol=ABSOLUTE)

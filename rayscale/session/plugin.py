@@ -1,0 +1,147 @@
+"""The pytest plug-in: settles the request, wires the session's parts into pytest's hooks."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rayscale.session import cluster, environment, live, options, saving
+from rayscale.session.options import CPUS_NEEDED, OPTIONS
+
+MARKS = (
+    "ray(cpus=1): needs so many CPUs of the session's Ray cluster; a case's own count wins",
+    "oversubscribed: a case with more CPUs than this process may use",
+    "no_case: stands for a benchmark that has no case at the sizes asked for; deselected",
+)
+MEASURED = pytest.StashKey[list[dict[str, Any]]]()  # the benchmarks whose tests passed
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare --cpus, --sizes and --ray-address."""
+    options.add_to(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle the options, before Ray is imported and before pytest-benchmark reads its own."""
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+    asked = config.stash[OPTIONS] = options.settle(config)
+    config.stash[MEASURED] = []
+    options.choose_for_benchmark(config)
+    if asked.ray_address:
+        cluster.prepare_existing()
+    else:
+        cluster.prepare_private()
+    if asked.timed:
+        saving.save_every_timed_run(config)
+        config.pluginmanager.register(live.LiveLine(config, saving.folder(config)), "rayscale-live")
+    else:
+        config.option.benchmark_disable = True
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what is measured where."""
+    asked = config.stash[OPTIONS]
+    machine = environment.hardware()
+    here = environment.conditions()
+    return (
+        f"rayscale: {environment.fingerprint(machine)}, niceness {here.niceness}, "
+        f"{here.blas_threads} BLAS thread, {here.allocator}; "
+        f"cpus {','.join(map(str, asked.cpus))}; sizes {','.join(asked.sizes)}"
+        f"{'' if asked.timed else '; untimed, --benchmark-only times'}"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the tests where only benchmarks are asked for: they need more packages."""
+    if config.getoption("--benchmark-only") and collection_path == config.rootpath / "tests":
+        return True
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what stands for no case, and tests where only benchmarks are asked for."""
+    only = config.getoption("--benchmark-only")
+    kept, left = [], []
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        unwanted = item.get_closest_marker("no_case") or (only and "benchmark" not in fixtures)
+        (left if unwanted else kept).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
+    for item in items:
+        _let_the_user_win(config, item)
+
+
+def _let_the_user_win(config: pytest.Config, item: pytest.Item) -> None:
+    """Drop from *item*'s benchmark mark what the user gave as an option."""
+    if mark := item.get_closest_marker("benchmark"):
+        kept = {
+            name: value
+            for name, value in mark.kwargs.items()
+            if not options.given(config, f"--benchmark-{name.replace('_', '-')}")
+        }
+        item.add_marker(pytest.mark.benchmark(**kept), append=False)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Find out what makes the request impossible, while it still ends with one line and exit 4."""
+    config = session.config
+    needed = config.stash[CPUS_NEEDED] = max(map(_cpus_needed, session.items), default=0)
+    address = config.stash[OPTIONS].ray_address
+    if address and needed and not config.getoption("--collect-only"):
+        try:
+            with cluster.existing(address, needed):
+                pass
+        except cluster.ClusterError as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def _cpus_needed(item: pytest.Item) -> int:
+    """Return how many CPUs of Ray's *item* needs: its parameter's, or its mark's."""
+    mark = item.get_closest_marker("ray")
+    parameters = getattr(item, "callspec", None)
+    own = {"cpus": 1, **mark.kwargs, **(parameters.params if parameters else {})} if mark else {}
+    return int(own.get("cpus", 0))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the timings of a test that failed, before or after them, out of the saved run."""
+    report = yield
+    benchmark = getattr(item, "funcargs", {}).get("benchmark")
+    if benchmark is not None:
+        if report.failed:
+            benchmark.has_error = True
+        elif report.when == "teardown" and benchmark.stats and not benchmark.has_error:
+            item.config.stash[MEASURED].append(benchmark.stats.as_dict())
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let pytest-benchmark, configured by now, save into this machine's folder."""
+    if session.config.stash[OPTIONS].timed:
+        saving.name_folder_by_hardware(session.config)
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    """Save what the timings depend on."""
+    saving.describe_machine(machine_info)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say, after pytest-benchmark's tables, what Ray gained and lost."""
+    from rayscale.analysis import summary  # it imports NumPy, whose threads must be fixed first
+
+    if config.stash[MEASURED]:
+        terminalreporter.section("what Ray gained")
+        width = max(100, terminalreporter._tw.fullwidth)  # noqa: SLF001
+        terminalreporter.write(summary.render(config.stash[MEASURED], width))

@@ -1,0 +1,47 @@
+"""Saved runs: results/FINGERPRINT/NNNN_NAME.json, in pytest-benchmark's own format."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.utils import get_commit_info
+
+from rayscale.session import environment, options
+
+FOLDER = "results"
+
+
+def folder(config: pytest.Config) -> Path:
+    """Return where the runs of this machine are kept."""
+    return config.rootpath / FOLDER / environment.fingerprint(environment.hardware())
+
+
+def save_every_timed_run(config: pytest.Config) -> None:
+    """Have pytest-benchmark save this run, named by its revision, unless the user says how."""
+    if not options.given(config, "--benchmark-storage"):
+        config.option.benchmark_storage = f"file://{config.rootpath / FOLDER}"
+    if not config.option.benchmark_save and not config.option.benchmark_autosave:
+        config.option.benchmark_save = revision()
+
+
+def name_folder_by_hardware(config: pytest.Config) -> None:
+    """Replace pytest-benchmark's machine name, which two different machines can share.
+
+    pytest-benchmark 5.3 has no option for it: these two attributes are private.
+    """
+    session = config._benchmarksession  # type: ignore[attr-defined]  # made by pytest-benchmark
+    session.machine_id = session.storage.default_machine_id = folder(config).name
+
+
+def revision() -> str:
+    """Return the checked-out revision as a word for a file name, such as 3f2a91c-dirty."""
+    commit = get_commit_info()
+    return str(commit["id"])[:7] + ("-dirty" if commit["dirty"] else "")
+
+
+def describe_machine(machine_info: dict[str, Any]) -> None:
+    """Add what the timings depend on to a saved run."""
+    hardware = environment.hardware()
+    machine_info["fingerprint"] = environment.fingerprint(hardware)
+    machine_info["hardware"] = hardware
+    machine_info["software"] = environment.software()
