@@ -107,9 +107,7 @@ def _whole(window: SupportsIndex) -> int:
     return width
 
 
-def _average_full_windows(
-    rows: NDArray[Any], window: int, averages: NDArray[np.float64]
-) -> None:
+def _average_full_windows(rows: NDArray[Any], window: int, averages: NDArray[np.float64]) -> None:
     """Write the averages of all full windows; leave the first window - 1 columns of no meaning."""
     count, length = rows.shape
     step = min(count, max(1, BLOCK_POINTS // length))
@@ -127,7 +125,7 @@ def _window_sums(
     spare: NDArray[np.float64],
     other: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return an array whose item i is the sum of *window* points up to i, from i = window - 1 on."""
+    """Return an array whose item i, from window - 1 on, is the sum of *window* points up to i."""
     sums, size = points, 1
     for digit in f"{window:b}"[1:]:
         np.add(sums[2 * size - 1 :], sums[size - 1 : -size], out=spare[2 * size - 1 :])
@@ -139,9 +137,7 @@ def _window_sums(
     return sums
 
 
-def _average_first_points(
-    rows: NDArray[Any], window: int, averages: NDArray[np.float64]
-) -> None:
+def _average_first_points(rows: NDArray[Any], window: int, averages: NDArray[np.float64]) -> None:
     """Write the averages of the first 1, 2, ..., window - 1 points of each row.
 
     Prefix sums by doubling, along the first axis of the transposed columns: log2(window)

@@ -1,4 +1,4 @@
-"""The summary after a run: per problem and size a table, the COST line, and the figures read aloud."""
+"""The summary after a run: per problem and size a table, the COST line, the figures read aloud."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,8 @@ def _cell(case: MeasuredCase, block: Sequence[MeasuredCase]) -> str:
     over_serial = gain(case, block)
     if over_serial is None:
         return f"{time}\n-"
-    return f"{time}, {percent(over_serial.efficiency)}\n{_ratio(over_serial.ratio, over_serial.interval)}"
+    speed = _ratio(over_serial.ratio, over_serial.interval)
+    return f"{time}, {percent(over_serial.efficiency)}\n{speed}"
 
 
 def _ratio(ratio: float, interval: Interval | None) -> str:
@@ -100,15 +101,17 @@ def _name(case: MeasuredCase) -> str:
 
 
 def _sentences(block: Sequence[MeasuredCase]) -> Iterator[str]:
-    """Read the figures aloud: per kernel what Ray gains at the most CPUs, then what a kernel gains."""
+    """Read aloud what Ray gains for each kernel at the most CPUs, what a better kernel gains."""
     for kernel in dict.fromkeys(case.kernel for case in block if not case.is_serial):
         gains = _gains_at_most_cpus(kernel, block)
         if gains:
             yield f"{kernel}: {'; '.join(_read(one) for one in gains)}."
     single = fastest([case for case in block if case.is_serial])
-    others = [case for case in block if not case.is_serial and single and case.kernel != single.kernel]
+    if single is None:
+        return
+    others = [case for case in block if not case.is_serial and case.kernel != single.kernel]
     rescued = fastest(others)
-    if single and rescued and single.median < rescued.median:
+    if rescued and single.median < rescued.median:
         times = digits(rescued.median / single.median)
         yield (
             f"The {single.kernel} kernel on one CPU is {times} times as fast as "

@@ -5,6 +5,7 @@ when it is imported, so ``prepare_private`` must come first.
 """
 
 import importlib
+import logging
 import os
 import pkgutil
 import secrets
@@ -30,7 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Seconds that n workers have to answer; a cold one needs 1 to 3, more under load.
 PATIENCE = 60
-RECOUNTING = 10  # seconds in which all warm workers are reached; the first count, 50 ms, mostly does
+# Seconds in which all warm workers are reached; the first count, of 50 ms, mostly does.
+RECOUNTING = 10
 OBJECT_STORE_BYTES = 2**30  # holds the large size (80 MB in, 80 MB out) many times over
 
 ALWAYS = {
@@ -82,7 +84,7 @@ def private(cpus: int) -> Iterator["Cluster"]:
                     num_cpus=cpus,
                     include_dashboard=False,
                     log_to_driver=False,
-                    logging_level="ERROR",
+                    logging_level=logging.ERROR,
                     object_store_memory=OBJECT_STORE_BYTES,
                     _temp_dir=f"{folder}/ray",
                 )
@@ -91,7 +93,9 @@ def private(cpus: int) -> Iterator["Cluster"]:
             yield _warm(Cluster(cpus))
         finally:
             alive = [daemon for daemon in daemons if daemon.is_running()]
-            family = alive + [worker for daemon in alive for worker in daemon.children(True)]
+            family = alive + [
+                worker for daemon in alive for worker in daemon.children(recursive=True)
+            ]
             ray.shutdown()
             _, left = psutil.wait_procs(family, timeout=PATIENCE)
             for process in left:
@@ -113,7 +117,7 @@ def existing(address: str, cpus: int) -> Iterator["Cluster"]:
         ray.init(
             address=address,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             runtime_env={
                 "py_modules": [str(ROOT / "kernels"), str(ROOT / "rayscale")],
                 "env_vars": {name: os.environ[name] for name in fixed if name in os.environ},

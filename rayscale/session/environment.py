@@ -1,4 +1,4 @@
-"""The same conditions in every process: threads, allocator, niceness, and a name for the machine."""
+"""Equal conditions in every process - threads, allocator, niceness - and the machine's name."""
 
 import ctypes
 import os
@@ -80,7 +80,8 @@ def _allocator() -> str:
 def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Return how many CPUs this process may use: by affinity, and by the container's quota.
 
-    *cgroup* is where the quota is read, of version 2 (``cpu.max``) or 1.  A quota of 2.5 CPUs counts as 2, of 0.5 as 1.
+    *cgroup* is where the quota is read, of version 2 (``cpu.max``) or 1.  A quota of 2.5 CPUs
+    counts as 2, of 0.5 as 1.
     """
     count = len(psutil.Process().cpu_affinity() or []) or psutil.cpu_count() or 1
     if (current := cgroup / "cpu.max").is_file():

@@ -85,6 +85,7 @@ def _last_times(results: Path) -> dict[str, float]:
         return {}
     benchmarks = json.loads(runs[-1].read_text(encoding="utf-8"))["benchmarks"]
     return {
-        one["fullname"]: one["stats"]["iterations"] * one["stats"]["total"] + 3 * one["stats"]["median"]
+        one["fullname"]: stats["iterations"] * stats["total"] + 3 * stats["median"]
         for one in benchmarks
+        for stats in (one["stats"],)
     }

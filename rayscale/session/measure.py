@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.session.cluster import Cluster
@@ -49,7 +49,7 @@ def find_kernel(package: str, problem: str, kernel: str) -> "Kernel":
     'timer'
     """
     name = problem if kernel == problem else f"{problem}_{kernel}"
-    function: "Kernel" = getattr(import_module(f"{package}.{problem}"), name)
+    function: Kernel = getattr(import_module(f"{package}.{problem}"), name)
     return function
 
 
@@ -72,7 +72,7 @@ class Measure:
     cluster: Cluster | None
 
     def __call__(
-        self, rows: NDArray[Any], expected: ArrayLike, bound: Mapping[str, Any] | None = None
+        self, rows: NDArray[Any], expected: NDArray[Any], bound: Mapping[str, Any] | None = None
     ) -> None:
         """Run the case on *rows*, which must give *expected*; then time it, if this run times.
 
@@ -85,7 +85,9 @@ class Measure:
         run = find_implementation("kernels", self.case.implementation)
         with self._cpus() as group:
             call = partial(run, witnessed, rows, cpus=self.case.cpus, placement_group=group)
-            workers = self.cluster.call_roll(self.name, self.case.cpus, group) if group else []
+            workers = (
+                self.cluster.call_roll(self.name, self.case.cpus, group) if self.cluster else []
+            )
             check(call() if self.benchmark.enabled else self.benchmark(call), expected)
             tasks = self.cluster.tally(self.name, len(rows)) if self.cluster else 0
             if self.benchmark.enabled:
@@ -125,6 +127,6 @@ class Measure:
         )
 
 
-def check(result: NDArray[Any], expected: ArrayLike) -> None:
+def check(result: NDArray[Any], expected: NDArray[Any]) -> None:
     """Raise AssertionError, with the largest difference, unless *result* is *expected*."""
     np.testing.assert_allclose(result, expected, rtol=RELATIVE, atol=ABSOLUTE)

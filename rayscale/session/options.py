@@ -64,9 +64,7 @@ def settle(config: pytest.Config) -> Options:
         cpus=default_cpus(usable_cpus()) if cpus is None else parse_cpus(cpus),
         sizes=parse_sizes(config.getoption("--sizes")),
         ray_address=config.getoption("--ray-address"),
-        timed=bool(
-            config.getoption("--benchmark-only") or config.getoption("--benchmark-enable")
-        ),
+        timed=bool(config.getoption("--benchmark-only") or config.getoption("--benchmark-enable")),
     )
 
 
@@ -113,7 +111,7 @@ def parse_sizes(text: str) -> tuple[str, ...]:
 
 
 def given(config: pytest.Config, option: str) -> bool:
-    """Tell whether the user gave *option*, on the command line, in the environment or the ini file."""
+    """Tell whether the user gave *option*: in the command, the environment or the ini file."""
     words = [
         *config.getini("addopts"),
         *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),

@@ -1,6 +1,6 @@
 """The pytest plug-in: settles the request, wires the session's parts into pytest's hooks."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ MARKS = (
     "oversubscribed: a case with more CPUs than this process may use",
     "no_case: stands for a benchmark that has no case at the sizes asked for; deselected",
 )
-MEASURED = pytest.StashKey[list[dict[str, Any]]]()  # the benchmarks whose tests passed
+MEASURED = pytest.StashKey[list[Mapping[str, Any]]]()  # the benchmarks whose tests passed
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,7 +64,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what stands for no case, and tests where only benchmarks are asked for."""
     only = config.getoption("--benchmark-only")
-    kept, left = [], []
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         unwanted = item.get_closest_marker("no_case") or (only and "benchmark" not in fixtures)
@@ -141,7 +142,8 @@ def pytest_terminal_summary(
     """Say, after pytest-benchmark's tables, what Ray gained and lost."""
     from rayscale.analysis import summary  # it imports NumPy, whose threads must be fixed first
 
-    if config.stash[MEASURED]:
+    records = config.stash[MEASURED]
+    if records:
         terminalreporter.section("what Ray gained")
         width = max(100, terminalreporter._tw.fullwidth)  # noqa: SLF001
-        terminalreporter.write(summary.render(config.stash[MEASURED], width))
+        terminalreporter.write(summary.render(records, width))

@@ -29,7 +29,7 @@ def name_folder_by_hardware(config: pytest.Config) -> None:
 
     pytest-benchmark 5.3 has no option for it: these two attributes are private.
     """
-    session = config._benchmarksession  # type: ignore[attr-defined]  # made by pytest-benchmark
+    session = config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001 - see above
     session.machine_id = session.storage.default_machine_id = folder(config).name
 
 

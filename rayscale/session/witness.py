@@ -36,6 +36,7 @@ class Witnessed:
     case: str
 
     def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Count *rows* and run the kernel on them."""
         tally = _tallies[self.case]
         tally.calls += 1
         tally.rows += len(rows)
