@@ -4,14 +4,14 @@ from rayscale.session.environment import fix_threads_and_allocator
 
 fix_threads_and_allocator()  # before anything imports NumPy
 
-from collections.abc import Iterator  # noqa: E402 - see above
+from collections.abc import Iterator
 
-import pytest  # noqa: E402
-from pytest_benchmark.fixture import BenchmarkFixture  # noqa: E402
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
-from rayscale.session import cluster  # noqa: E402
-from rayscale.session.measure import Case, Measure  # noqa: E402
-from rayscale.session.options import CPUS_NEEDED, OPTIONS  # noqa: E402
+from rayscale.session import cluster
+from rayscale.session.measure import Case, Measure
+from rayscale.session.options import CPUS_NEEDED, OPTIONS
 
 pytest_plugins = ["rayscale.session.plugin"]
 

@@ -6,6 +6,8 @@ from benchmarks import matrix
 from rayscale.session.environment import usable_cpus
 from rayscale.session.options import OPTIONS
 
+collect_ignore = ["competitors.py"]  # a script, with packages of its own
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a benchmark its cases: those of the sizes and CPU counts asked for."""

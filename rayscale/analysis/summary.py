@@ -30,7 +30,7 @@ def render(records: Sequence[Mapping[str, Any]], width: int) -> str:
             console.print(line)
         console.print()
     console.print(LEGEND)
-    return out.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
 def _table(block: Sequence[MeasuredCase]) -> Table:
@@ -114,8 +114,8 @@ def _sentences(block: Sequence[MeasuredCase]) -> Iterator[str]:
     if rescued and single.median < rescued.median:
         times = digits(rescued.median / single.median)
         yield (
-            f"The {single.kernel} kernel on one CPU is {times} times as fast as "
-            f"{_name(rescued)} the best that Ray makes of another kernel: choose the kernel first."
+            f"The {single.kernel} kernel on one CPU is {times}x as fast as {_name(rescued)} "
+            "the best that Ray makes of another kernel: choose the kernel first."
         )
 
 
@@ -132,12 +132,13 @@ def _gains_at_most_cpus(kernel: str, block: Sequence[MeasuredCase]) -> list[Gain
 
 def _read(over_serial: Gain) -> str:
     """Return the gain, the loss or neither in words, with its interval."""
-    case, bounds = over_serial.case, over_serial.interval
+    case, ratio, bounds = over_serial.case, over_serial.ratio, over_serial.interval
     where = f"{case.implementation} on {count(case.cpus, 'CPU')}"
-    speed = f"{where} runs at {_ratio(over_serial.ratio, bounds)} the speed of serial"
-    if bounds and bounds.low <= 1 <= bounds.high:
-        return f"{speed}, which may be none"
-    if over_serial.ratio >= 1:
-        return speed
+    # Three rounds of naps allow no interval; what is within 5 % is then not called a difference.
+    low, high = bounds or (ratio / 1.05, ratio * 1.05)
+    if low <= 1 <= high:
+        return f"{where} is neither faster nor slower, {_ratio(ratio, bounds)}"
+    if ratio > 1:
+        return f"{where} is {_ratio(ratio, bounds)} as fast as serial"
     longer = Interval(1 / bounds.high, 1 / bounds.low) if bounds else None
-    return f"{where} takes {_ratio(1 / over_serial.ratio, longer)} as long as serial"
+    return f"{where} takes {_ratio(1 / ratio, longer)} as long as serial"

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.session import cluster, environment, live, options, saving
 from rayscale.session.options import CPUS_NEEDED, OPTIONS
 
 MARKS = (
     "ray(cpus=1): needs so many CPUs of the session's Ray cluster; a case's own count wins",
+    "overhead: what Ray costs apart from any kernel; no case of the matrix",
     "oversubscribed: a case with more CPUs than this process may use",
     "no_case: stands for a benchmark that has no case at the sizes asked for; deselected",
 )
@@ -118,9 +120,14 @@ def pytest_runtest_makereport(
     if benchmark is not None:
         if report.failed:
             benchmark.has_error = True
-        elif report.when == "teardown" and benchmark.stats and not benchmark.has_error:
+        elif report.when == "teardown" and _is_measured_case(benchmark):
             item.config.stash[MEASURED].append(benchmark.stats.as_dict())
     return report
+
+
+def _is_measured_case(benchmark: BenchmarkFixture) -> bool:
+    timed = benchmark.stats is not None and not benchmark.has_error
+    return timed and "problem" in benchmark.extra_info
 
 
 @pytest.hookimpl(trylast=True)

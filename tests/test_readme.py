@@ -1,0 +1,62 @@
+"""The README's examples do what it says."""
+
+import doctest
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("kernels", "benchmarks", "rayscale")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def files_shown() -> dict[str, str]:
+    """Return the README's Python blocks that begin with the name of a file, by that name."""
+    return dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", README, flags=re.DOTALL))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a copy of the project, without its results and tests."""
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, tmp_path / room)
+    for file in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
+    (tmp_path / "tests").mkdir()
+    return tmp_path
+
+
+def test_readme_own_function_runs_every_way(project: Path) -> None:
+    """The four steps, followed to the letter, give a benchmark whose results agree."""
+    for name, text in files_shown().items():
+        if name == "benchmarks/matrix.py":
+            matrix = (project / name).read_text(encoding="utf-8")
+            text = matrix.replace("MATRIX = {\n", f"MATRIX = {{\n{text}", 1)  # noqa: PLW2901
+        (project / name).write_text(text, encoding="utf-8")
+    command = README.split("**4. Run it:**")[1].split("```sh\npytest ")[1].split("\n")[0]
+    quick = ["--benchmark-max-time=0.01", "--benchmark-min-rounds=1", "--cpus=1,2"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *command.split(), *quick],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "12 passed" in done.stdout  # 2 kernels x (serial, whole, 2 counts of 2 others)
+    assert "running_maximum small (100 x 100)" in done.stdout
+    assert "COST: " in done.stdout
+
+
+def test_readme_prompt_shows_what_python_answers() -> None:
+    """The session at a Python prompt is a doctest."""
+    failures, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+
+    assert failures == 0
+    assert tried > 0
