@@ -1,12 +1,10 @@
 """One live line on a terminal: which case runs, how many are left, about how long they take."""
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import pytest
 
@@ -34,18 +32,21 @@ class LiveLine:
         self.left = list(session.items)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Show the case while it runs, and learn from it how long its like takes."""
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Show the case while it runs."""
         if self.terminal:
             text = f"{item.name}: {len(self.left)} left{self._about()}"
             self.terminal.rewrite(text, erase=True)
-        self.left.remove(item)
-        start = time.monotonic()
         done = yield
-        self.seen[_size(item)].append(time.monotonic() - start)
+        self.left.remove(item)
         if self.terminal and not self.left:
             self.terminal.rewrite("", erase=True)
         return done
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Learn how long a case takes, once Ray runs."""
+        if report.when == "call":
+            self.seen[_size(self.left[0])].append(report.duration)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

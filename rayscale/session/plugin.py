@@ -57,9 +57,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the tests where only benchmarks are asked for: they need more packages."""
-    if config.getoption("--benchmark-only") and collection_path == config.rootpath / "tests":
-        return True
-    return None
+    only = config.getoption("--benchmark-only")
+    return True if only and collection_path.parent == config.rootpath / "tests" else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,6 +20,8 @@ def save_every_timed_run(config: pytest.Config) -> None:
     """Have pytest-benchmark save this run, named by its revision, unless the user says how."""
     if not options.given(config, "--benchmark-storage"):
         config.option.benchmark_storage = f"file://{config.rootpath / FOLDER}"
+    if config.option.collectonly:
+        return
     if not config.option.benchmark_save and not config.option.benchmark_autosave:
         config.option.benchmark_save = revision()
 
