@@ -49,7 +49,6 @@ def measure(
     benchmark.group = f"{problem} {size}"
     return Measure(
         case=Case(problem, kernel, implementation, cpus, size),
-        name=request.node.name,
         oversubscribed=request.node.get_closest_marker("oversubscribed") is not None,
         benchmark=benchmark,
         cluster=ray_cluster if implementation != "serial" else None,

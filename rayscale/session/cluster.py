@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from rayscale.session.witness import Answer, Tally
 
+Process = tuple[str, int]  # host and pid
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Seconds that n workers have to answer; a cold one needs 1 to 3, more under load.
@@ -104,11 +106,11 @@ def private(cpus: int) -> Iterator["Cluster"]:
 
 
 @contextmanager
-def existing(address: str, cpus: int) -> Iterator["Cluster"]:
+def existing(address: str, cpus: int, neediest: str = "a case") -> Iterator["Cluster"]:
     """Connect to the cluster at *address*, with the kernels in the luggage.
 
     This process takes on the workers' niceness, where it may.  ClusterError if nothing
-    answers at *address*, or it has fewer than *cpus* CPUs.
+    answers at *address*, or it has fewer than the *cpus* CPUs that the *neediest* case needs.
     """
     import ray
 
@@ -133,8 +135,8 @@ def existing(address: str, cpus: int) -> Iterator["Cluster"]:
         total = int(ray.cluster_resources().get("CPU", 0))
         if total < cpus:
             raise ClusterError(
-                f'--ray-address: a case needs {cpus} CPUs and the cluster at "{address}" has '
-                f"{total}; choose cases of at most {total} with --cpus and -k"
+                f'--ray-address: {neediest} needs {cpus} CPUs and the cluster at "{address}" has '
+                f"{total}; choose cases that need no more, by --cpus and -k"
             )
         cluster = _warm(Cluster(cpus))
         environment.take_niceness(max(worker.niceness for worker in cluster.workers.values()))
@@ -149,7 +151,7 @@ class Cluster:
 
     cpus: int
     modules: tuple[str, ...] = field(default_factory=lambda: _modules("kernels"))
-    workers: dict[int, Conditions] = field(default_factory=dict)
+    workers: dict[Process, Conditions] = field(default_factory=dict)
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
@@ -167,17 +169,15 @@ class Cluster:
         finally:
             remove_placement_group(group)
 
-    def call_roll(
-        self, case: str, cpus: int, group: "PlacementGroup | None" = None
-    ) -> list[Conditions]:
+    def call_roll(self, cpus: int, group: "PlacementGroup | None" = None) -> list[Conditions]:
         """Return the conditions of *cpus* processes that worked at once, one on each CPU.
 
         ClusterError if fewer answer: then the case's CPU count is not in force.
         """
         deadline = time.monotonic() + PATIENCE
         while True:
-            answers = self._ask(case, count=cpus, cpus_each=1, group=group)
-            found = {pid: answer.conditions for pid, answer in answers.items()}
+            answers = self._ask("", count=cpus, cpus_each=1, group=group)
+            found = {process: answer.conditions for process, answer in answers.items()}
             self.workers |= found
             if len(found) == cpus:
                 return list(found.values())
@@ -194,10 +194,10 @@ class Cluster:
         answered before, or that are gone.
         """
         deadline = time.monotonic() + RECOUNTING
-        tallies: dict[int, Tally] = {}
+        tallies: dict[Process, Tally] = {}
         while True:
             answers = self._ask(case, count=len(self.workers), cpus_each=0)
-            tallies |= {pid: one.tally for pid, one in answers.items() if pid in self.workers}
+            tallies |= {who: one.tally for who, one in answers.items() if who in self.workers}
             seen = sum(tally.rows for tally in tallies.values())
             if seen == rows:
                 return sum(tally.calls for tally in tallies.values())
@@ -209,7 +209,7 @@ class Cluster:
 
     def _ask(
         self, case: str, count: int, cpus_each: int, group: "PlacementGroup | None" = None
-    ) -> dict[int, "Answer"]:
+    ) -> dict[Process, "Answer"]:
         import ray
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -221,12 +221,12 @@ class Cluster:
                 scheduling_strategy=PlacementGroupSchedulingStrategy(placement_group=group)
             )
         given = ray.get([task.remote(case, self.modules) for _ in range(count)])
-        return {one.conditions.pid: one for one in given}
+        return {(one.conditions.host, one.conditions.pid): one for one in given}
 
 
 def _warm(cluster: Cluster) -> Cluster:
     """Have one worker per CPU started, with all kernels imported, before any case needs it."""
-    cluster.call_roll("", cluster.cpus)
+    cluster.call_roll(cluster.cpus)
     return cluster
 
 

@@ -36,6 +36,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 class Conditions:
     """What a process works under; equal in all arms, or the run says where not."""
 
+    host: str
     pid: int
     niceness: int
     blas_threads: int
@@ -55,6 +56,7 @@ def fix_threads_and_allocator() -> None:
 def conditions() -> Conditions:
     """Return the conditions of this process, driver or worker."""
     return Conditions(
+        host=platform.node(),
         pid=os.getpid(),
         niceness=os.getpriority(os.PRIO_PROCESS, 0),
         blas_threads=max((pool["num_threads"] for pool in threadpool_info()), default=0),

@@ -1,11 +1,11 @@
 """One case: its result is checked, its CPU count proven, its time taken."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,6 @@ from rayscale.session.environment import Conditions, conditions
 from rayscale.session.witness import Witnessed
 
 if TYPE_CHECKING:
-    from ray.util.placement_group import PlacementGroup
-
     from kernels.implementations import Kernel
 
 # Beyond this, a result is another one.  The kernels differ from each other by rounding:
@@ -66,7 +64,6 @@ class Measure:
     """Check, prove and time one case; what a benchmark calls."""
 
     case: Case
-    name: str  # the test's, for the witness
     oversubscribed: bool
     benchmark: BenchmarkFixture
     cluster: Cluster | None
@@ -81,23 +78,27 @@ class Measure:
         ClusterError if the work did not run on the case's number of CPUs.
         """
         kernel = find_kernel("kernels", self.case.problem, self.case.kernel)
-        witnessed = Witnessed(partial(kernel, **(bound or {})), self.name)
+        witnessed = Witnessed(partial(kernel, **(bound or {})), case=uuid4().hex)
         run = find_implementation("kernels", self.case.implementation)
-        with self._cpus() as group:
+        if self.cluster is None:
+            call = partial(run, witnessed, rows, cpus=self.case.cpus)
+            self._check_and_time(call, expected)
+            self._describe(rows, tasks=0, workers=[])
+            return
+        with self.cluster.grant(self.case.cpus) as group:
             call = partial(run, witnessed, rows, cpus=self.case.cpus, placement_group=group)
-            workers = (
-                self.cluster.call_roll(self.name, self.case.cpus, group) if self.cluster else []
-            )
-            check(call() if self.benchmark.enabled else self.benchmark(call), expected)
-            tasks = self.cluster.tally(self.name, len(rows)) if self.cluster else 0
-            if self.benchmark.enabled:
-                calls = 1 + self._time(call)
-                if self.cluster:
-                    self.cluster.tally(self.name, len(rows) * calls)
-        self._describe(rows, tasks, workers)
+            workers = self.cluster.call_roll(self.case.cpus, group)
+            calls = self._check_and_time(call, expected)
+            tasks = self.cluster.tally(witnessed.case, rows=len(rows) * calls)
+        self._describe(rows, tasks // calls, workers)
 
-    def _cpus(self) -> AbstractContextManager["PlacementGroup | None"]:
-        return self.cluster.grant(self.case.cpus) if self.cluster else nullcontext()
+    def _check_and_time(self, call: Call, expected: NDArray[Any]) -> int:
+        """Check one call, and time further ones if this run times; return how many there were."""
+        if not self.benchmark.enabled:
+            check(self.benchmark(call), expected)
+            return 1
+        check(call(), expected)
+        return 1 + self._time(call)
 
     def _time(self, call: Call) -> int:
         """Let pytest-benchmark time *call*; return how often it called."""

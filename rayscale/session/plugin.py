@@ -91,11 +91,12 @@ def _let_the_user_win(config: pytest.Config, item: pytest.Item) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Find out what makes the request impossible, while it still ends with one line and exit 4."""
     config = session.config
-    needed = config.stash[CPUS_NEEDED] = max(map(_cpus_needed, session.items), default=0)
+    neediest = max(session.items, key=_cpus_needed, default=None)
+    needed = config.stash[CPUS_NEEDED] = _cpus_needed(neediest) if neediest else 0
     address = config.stash[OPTIONS].ray_address
-    if address and needed and not config.getoption("--collect-only"):
+    if address and neediest and needed and not config.getoption("--collect-only"):
         try:
-            with cluster.existing(address, needed):
+            with cluster.existing(address, needed, neediest.name):
                 pass
         except cluster.ClusterError as error:
             raise pytest.UsageError(str(error)) from error
