@@ -27,7 +27,7 @@ def digits(number: float) -> str:
         return f"{number:.1f}"
     if number >= 0.1:
         return f"{number:.2f}"
-    return np.format_float_positional(number, precision=2, fractional=False, trim="-")
+    return np.format_float_positional(number, 2, unique=False, fractional=False, trim="k")
 
 
 def percent(share: float) -> str:

@@ -9,12 +9,14 @@ import logging
 import os
 import pkgutil
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import psutil
@@ -35,6 +37,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60
 # Seconds in which all warm workers are reached; the first count, of 50 ms, mostly does.
 RECOUNTING = 10
+# Seconds that Ray's processes have to end by themselves; 1 to 2 is usual.
+ENDING = 15
 OBJECT_STORE_BYTES = 2**30  # holds the large size (80 MB in, 80 MB out) many times over
 
 ALWAYS = {
@@ -79,19 +83,23 @@ def private(cpus: int) -> Iterator["Cluster"]:
     others = set(driver.children())
     daemons: list[psutil.Process] = []
     with tempfile.TemporaryDirectory(prefix="rayscale-", dir=_short_folder()) as folder:
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
-            try:
-                ray.init(
-                    address="local",
-                    num_cpus=cpus,
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    _temp_dir=f"{folder}/ray",
-                )
-            finally:
-                daemons = [child for child in driver.children() if child not in others]
+            with _ctrl_c_deferred():
+                try:
+                    ray.init(
+                        address="local",
+                        num_cpus=cpus,
+                        include_dashboard=False,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        object_store_memory=OBJECT_STORE_BYTES,
+                        _temp_dir=f"{folder}/ray",
+                    )
+                finally:
+                    daemons = [child for child in driver.children() if child not in others]
+            # Ray's own handler exits inside a test, which pytest reports and goes on after.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             yield _warm(Cluster(cpus))
         finally:
             alive = [daemon for daemon in daemons if daemon.is_running()]
@@ -99,10 +107,30 @@ def private(cpus: int) -> Iterator["Cluster"]:
                 worker for daemon in alive for worker in daemon.children(recursive=True)
             ]
             ray.shutdown()
-            _, left = psutil.wait_procs(family, timeout=PATIENCE)
+            _, left = psutil.wait_procs(family, timeout=ENDING)
             for process in left:
                 process.kill()
-            psutil.wait_procs(left, timeout=PATIENCE)
+            psutil.wait_procs(left, timeout=ENDING)
+            signal.signal(signal.SIGTERM, on_sigterm)
+
+
+@contextmanager
+def _ctrl_c_deferred() -> Iterator[None]:
+    """Let the first Ctrl-C wait for the end: a half-started cluster cannot be shut down."""
+    pressed: list[int] = []
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        pressed.append(signum)
+        if len(pressed) > 1:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 @contextmanager

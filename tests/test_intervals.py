@@ -1,0 +1,138 @@
+"""The intervals against enumeration and simulation."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import comb, log
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from rayscale.analysis.intervals import Interval, median_interval, speed_up
+
+Draw = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
+
+REPLAYS = 2000
+CONFIDENCES = ("0.8", "0.85", "0.9", "0.95", "0.975", "0.98", "0.99")
+# Each with its median: e**-x is 1/2 at ln 2.
+DISTRIBUTIONS: dict[str, tuple[Draw, float]] = {
+    "normal": (lambda rng, shape: rng.normal(10, 1, shape), 10.0),
+    "exponential": (lambda rng, shape: rng.standard_exponential(shape), log(2)),
+    "cauchy": (lambda rng, shape: rng.standard_cauchy(shape), 0.0),
+}
+# Hypothesis' own limits on time would make a loaded machine fail the tests.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+seconds_lists = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=30)
+
+
+def largest_rank(rounds: int, confidence: Fraction) -> int:
+    """Return the largest k for which 2 P(B < k) is at most 1 - confidence, by adding up."""
+    rank, outside = 0, Fraction(0)
+    while True:
+        outside += 2 * Fraction(comb(rounds, rank), 2**rounds)
+        if outside > 1 - confidence:
+            return rank
+        rank += 1
+
+
+@pytest.mark.parametrize("confidence", CONFIDENCES)
+def test_median_interval_agrees_with_enumeration(confidence: str) -> None:
+    """The bounds are the k-th values from both ends, k from the binomial by exact fractions."""
+    for rounds in range(1, 41):
+        rank = largest_rank(rounds, Fraction(confidence))
+        expected = Interval(rank, rounds + 1 - rank) if rank else None  # of 1, 2, ..., rounds
+        ordered = [float(value) for value in range(1, rounds + 1)]
+        assert median_interval(ordered, float(confidence)) == expected, f"{rounds} rounds"
+
+
+@pytest.mark.parametrize(
+    ("rounds", "confidence", "expected"),
+    [
+        # One from each end misses with 2 / 2**n: 1/32 at 6 (96.9 %), 1/64 at 7 (98.4 %).
+        (6, 0.95, Interval(1, 6)),
+        (6, 0.975, None),
+        (7, 0.975, Interval(1, 7)),
+        # Two from each end miss with 2 (1 + n) / 2**n: 20/512 at 9 (96.1 %), 22/1024 at 10.
+        (9, 0.975, Interval(1, 9)),
+        (10, 0.975, Interval(2, 9)),
+        (1, 0.975, None),
+        (0, 0.975, None),
+    ],
+)
+def test_median_interval_needs_enough_rounds(
+    rounds: int, confidence: float, expected: Interval | None
+) -> None:
+    """Where even all rounds cannot hold the median often enough, there is no interval."""
+    assert median_interval(range(1, rounds + 1), confidence) == expected
+
+
+@pytest.mark.parametrize("rounds", [7, 12, 50])
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_median_interval_holds_median(distribution: str, rounds: int) -> None:
+    """In seeded replays the median lies inside as often as promised, whatever the distribution."""
+    draw, median = DISTRIBUTIONS[distribution]
+    samples = draw(np.random.default_rng(seed=1936), (REPLAYS, rounds))
+    intervals = [median_interval(sample.tolist(), 0.975) for sample in samples]
+    rate = np.mean([each is not None and each.low <= median <= each.high for each in intervals])
+    error = np.sqrt(0.975 * 0.025 / REPLAYS)  # 0.35 %
+    assert rate >= 0.975 - 3 * error, f"held the median in {rate:.2%} of the replays"
+
+
+@unhurried
+@given(seconds=seconds_lists, data=st.data())
+def test_median_interval_ignores_order(seconds: list[float], data: st.DataObject) -> None:
+    """The order of the rounds does not matter."""
+    shuffled = data.draw(st.permutations(seconds))
+    assert median_interval(shuffled, 0.975) == median_interval(seconds, 0.975)
+
+
+@unhurried
+@given(seconds=seconds_lists, power=st.integers(-20, 20))
+def test_median_interval_scales_with_unit(seconds: list[float], power: int) -> None:
+    """In another unit the same rounds give the same interval; powers of two make it exact."""
+    unit = 2.0**power
+    interval = median_interval(seconds, 0.975)
+    scaled = median_interval([unit * each for each in seconds], 0.975)
+    assert scaled == (interval and (unit * interval.low, unit * interval.high))
+
+
+@unhurried
+@given(seconds=seconds_lists)
+def test_median_interval_holds_sample_median(seconds: list[float]) -> None:
+    """The median of the rounds themselves is always inside."""
+    interval = median_interval(seconds, 0.975)
+    assert interval is None or interval.low <= np.median(seconds) <= interval.high
+
+
+def test_median_interval_of_many_rounds() -> None:
+    """A hundred thousand rounds are no trouble, and leave a narrow interval."""
+    interval = median_interval(range(100_000), 0.975)
+    assert interval is not None
+    # The rank is normal by then: 50_000 -+ 2.2414 * sqrt(100_000) / 2 = 50_000 -+ 354.4.
+    assert interval.low == pytest.approx(50_000 - 354.4, abs=2)
+    assert interval.high == pytest.approx(50_000 + 354.4, abs=2)
+
+
+def test_speed_up_divides_opposite_ends() -> None:
+    """The least ratio is serial's low over parallel's high, the greatest the other way round."""
+    assert speed_up(Interval(4, 6), Interval(1, 2)) == Interval(4 / 2, 6 / 1)
+
+
+@pytest.mark.parametrize("rounds", [7, 12])
+@pytest.mark.parametrize("distribution", ["normal", "exponential"])
+def test_speed_up_holds_ratio(distribution: str, rounds: int) -> None:
+    """From two 97.5 % intervals it holds the true ratio of medians in 95 % of replays or more."""
+    draw, _ = DISTRIBUTIONS[distribution]
+    rng = np.random.default_rng(seed=95)
+    held = 0
+    for serial, parallel in zip(
+        3 * draw(rng, (REPLAYS, rounds)), draw(rng, (REPLAYS, rounds)), strict=True
+    ):
+        ends = [median_interval(times.tolist(), 0.975) for times in (serial, parallel)]
+        assert ends[0] is not None
+        assert ends[1] is not None
+        ratio = speed_up(ends[0], ends[1])
+        held += ratio.low <= 3 <= ratio.high
+    assert held / REPLAYS >= 0.95, f"held the ratio in {held / REPLAYS:.2%} of the replays"
