@@ -109,17 +109,17 @@ class SlowdownTest:
 
 
 def log_wealth(heads: int, tails: int) -> float:
-    """Return the logarithm of a bettor's wealth against a coin that shows heads at most half the time.
+    """Return the log of a bettor's wealth against a coin that shows heads at most half the time.
 
-    The bettor spreads 1 uniformly over all p between 1/2 and 1, and bets each share as if p were
-    the chance of heads: the wealth is 2 times the integral of (2 p)**heads (2 - 2 p)**tails, which is
+    The bettor spreads 1 uniformly over all p between 1/2 and 1, and bets each share as if p
+    were the chance of heads: the wealth is 2 times the integral of (2 p)**heads (2 - 2 p)**tails,
 
         2**(n + 1) B(heads + 1, tails + 1) P(Beta(heads + 1, tails + 1) > 1/2),  n = heads + tails.
 
     It obeys W(h + 1, t) = (2 (h + 1) W(h, t) + 1) / (n + 2) and W(h, t + 1) =
-    (2 (t + 1) W(h, t) - 1) / (n + 2).  As a program that recursion fails: a run of tails doubles its
-    rounding error each time (after 1100 tails it gives -3e297 instead of 9e-4).  The closed
-    form costs 6 us at any n.
+    (2 (t + 1) W(h, t) - 1) / (n + 2).  As a program that recursion fails: a run of tails
+    doubles its rounding error each time (after 1100 tails it gives -3e297 instead of 9e-4).  The
+    closed form costs 6 us at any n.
 
     >>> [round(math.exp(log_wealth(*tosses)), 9) for tosses in ((0, 0), (1, 0), (0, 1))]
     [1.0, 1.5, 0.5]
