@@ -26,13 +26,15 @@ from kernels.implementations import ray_blocks
 from kernels.timer import timer
 from rayscale.session import cluster
 from rayscale.session.cluster import Cluster, ClusterError
-from rayscale.session.environment import FIXED_ALLOCATOR, ONE_THREAD
+from rayscale.session.environment import FIXED_ALLOCATOR, ONE_THREAD, conditions
 from rayscale.session.witness import Witnessed
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("kernels", "benchmarks", "rayscale")
-PATIENCE = 60  # seconds, for an event that takes some
+PATIENCE = 120  # seconds, for an event that takes some
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+SIGNALS = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
+EXIT_CODES = {"pass": 0, "fail": 1, "interrupt": 2, "terminate": 2}
 MARK = "RAYSCALE_TEST"  # the variable by which the processes of a run are found
 
 # What the timer does in a copy of the project: it says that it runs, and waits to be seen.
@@ -97,10 +99,14 @@ def surroundings(**variables: str) -> dict[str, str]:
 
 
 def command(storage: Path, *arguments: str) -> list[str]:
-    """Return how to time small cases so that the run is saved to *storage*."""
+    """Return how to time small cases so that the run is saved to *storage*.
+
+    It is ``pytest``, as users call it: ``python -m pytest`` would let Ray's workers find the
+    kernels in the working folder, however they are sent there.
+    """
     ours = ("-p", "no:cacheprovider", "--color=no", f"--benchmark-storage={storage}")
     what = ("--benchmark-only", "--sizes=small", "--benchmark-max-time=0.000001", *arguments)
-    return [sys.executable, "-m", "pytest", *ours, *what]
+    return [str(Path(sys.executable).with_name("pytest")), *ours, *what]
 
 
 def wait_until(event: Callable[[], bool], what: str) -> None:
@@ -224,38 +230,34 @@ def look_at(driver: psutil.Process, stage: Path) -> Seen:
     )
 
 
-def left_by(seen: Seen, mark: str, stage: Path) -> list[str]:
+def left_by(mark: str, stage: Path, seen: Seen | None = None) -> list[str]:
     """Return what is left of a run: processes, files, sockets on which somebody listens."""
-    listening = listeners(list(psutil.process_iter()))
-    return [
-        *map(str, filter(alive, seen.family)),
-        *map(str, marked(mark)),
-        *map(str, (stage / "temp").iterdir()),
-        *map(str, (stage / "home").iterdir()),
-        *map(str, listening & seen.listeners),
-    ]
+    ports = listeners(list(psutil.process_iter())) & seen.listeners if seen else ()
+    family = filter(alive, seen.family) if seen else ()
+    files = [*(stage / "temp").iterdir(), *(stage / "home").iterdir()]
+    return [str(one) for one in (*marked(mark), *family, *files, *ports)]
 
 
-@pytest.fixture(scope="module", params=["pass", "fail", "interrupt"])
+@pytest.fixture(scope="module", params=EXIT_CODES)
 def ending(request: pytest.FixtureRequest) -> str:
-    """Return how a run ends: well, by a failure, by Ctrl-C."""
+    """Return how a run ends: well, by a failure, by Ctrl-C, by a job's time limit."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def watched(ending: str, staged_project: Path) -> Iterator[Watched]:
-    """Return a run that was watched, whose two tasks then passed, failed or were interrupted."""
+    """Return a run that was watched, and whose two tasks then met one of the endings."""
     shared, mark = shared_memory(), uuid4().hex
     with short_folder() as stage:
         driver = start(staged_project, stage, mark)
         try:
             seen = look_at(driver, stage)
-            if ending == "interrupt":
-                driver.send_signal(signal.SIGINT)
+            if ending in SIGNALS:
+                driver.send_signal(SIGNALS[ending])
             else:
                 (stage / ending).touch()
             exit_code = driver.wait(PATIENCE)
-            left = [*left_by(seen, mark, stage), *map(str, shared_memory() - shared)]
+            left = [*left_by(mark, stage, seen), *map(str, shared_memory() - shared)]
         finally:
             end([driver, *marked(mark)])
             driver.wait()
@@ -354,8 +356,8 @@ def test_tally_counts_the_tasks_of_all_rows(
 
     with pytest.raises(ClusterError, match=r"5 rows went .* saw 4 of them"):
         ray_cluster.tally(naps.case, rows=5)
-    with pytest.raises(ClusterError, match=r"4 rows went .* the 0 warm .* saw 0 of them"):
-        replace(ray_cluster, workers={}).tally(naps.case, rows=4)
+    with pytest.raises(ClusterError, match=r"4 rows went .* the 1 warm .* saw 0 of them"):
+        replace(ray_cluster, workers={("elsewhere", 1): conditions()}).tally(naps.case, rows=4)
 
 
 def test_private_cluster_listens_on_loopback_alone(watched: Watched) -> None:
@@ -389,14 +391,35 @@ def test_private_cluster_keeps_its_token_to_itself(watched: Watched) -> None:
 
 def test_private_cluster_ends_as_it_should(watched: Watched, ending: str) -> None:
     """A run that fails or is interrupted says so by its exit code, not by hanging."""
-    expected = {"pass": 0, "fail": 1, "interrupt": 2}
-
-    assert watched.exit_code == expected[ending], watched.output
+    assert watched.exit_code == EXIT_CODES[ending], watched.output
 
 
 def test_private_cluster_leaves_nothing_behind(watched: Watched) -> None:
     """However a run ends, no process, file, shared memory or open port is left of it."""
     assert watched.left == []
+
+
+def test_private_cluster_interrupted_at_its_start_leaves_nothing_behind(
+    staged_project: Path,
+) -> None:
+    """Ctrl-C while Ray's first processes come up ends the run, and them."""
+    mark = uuid4().hex
+    with short_folder() as stage:
+        driver = start(staged_project, stage, mark)
+        try:
+            wait_until(
+                lambda: any("gcs_server" in " ".join(one.cmdline()) for one in driver.children()),
+                "Ray's first process",
+            )
+            driver.send_signal(signal.SIGINT)
+            exit_code = driver.wait(PATIENCE)
+            left = left_by(mark, stage)
+        finally:
+            end([driver, *marked(mark)])
+            driver.wait()
+
+    assert exit_code == 2
+    assert left == []
 
 
 @pytest.mark.parametrize("length", [4, 20, 21, 22, 29, 30, 90])

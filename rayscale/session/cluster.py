@@ -10,6 +10,7 @@ import os
 import pkgutil
 import secrets
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -144,6 +145,7 @@ def existing(address: str, cpus: int, neediest: str = "a case") -> Iterator["Clu
 
     fixed = environment.ONE_THREAD | environment.FIXED_ALLOCATOR
     try:
+        _knock(address)
         ray.init(
             address=address,
             log_to_driver=False,
@@ -153,7 +155,7 @@ def existing(address: str, cpus: int, neediest: str = "a case") -> Iterator["Clu
                 "env_vars": {name: os.environ[name] for name in fixed if name in os.environ},
             },
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ClusterError(
             f'--ray-address: no Ray cluster to be reached at "{address}" ({reason}); '
@@ -171,6 +173,13 @@ def existing(address: str, cpus: int, neediest: str = "a case") -> Iterator["Clu
         yield cluster
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nothing listens at HOST:PORT: Ray would try for a minute or longer."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=PATIENCE / 10).close()
 
 
 @dataclass
@@ -265,5 +274,9 @@ def _modules(package: str) -> tuple[str, ...]:
 
 
 def _short_folder() -> str | None:
-    """Return where to put Ray's folder: the paths of its sockets may have 107 characters."""
-    return None if len(tempfile.gettempdir()) < 30 else "/tmp"  # noqa: S108 - a 0700 folder in it
+    """Return where to put Ray's folder, if not where temporary files go.
+
+    The path of a socket may have 107 bytes, and Ray's takes 86 from its folder's parent on.
+    """
+    roomy = len(os.fsencode(tempfile.gettempdir())) <= 107 - 86
+    return None if roomy else "/tmp"  # noqa: S108 - a folder of mode 0700 is made in it
