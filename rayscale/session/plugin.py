@@ -91,6 +91,8 @@ def _let_the_user_win(config: pytest.Config, item: pytest.Item) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Find out what makes the request impossible, while it still ends with one line and exit 4."""
     config = session.config
+    if not session.items:
+        saving.save_nothing(config)
     neediest = max(session.items, key=_cpus_needed, default=None)
     needed = config.stash[CPUS_NEEDED] = _cpus_needed(neediest) if neediest else 0
     address = config.stash[OPTIONS].ray_address
@@ -99,6 +101,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             with cluster.existing(address, needed, neediest.name):
                 pass
         except cluster.ClusterError as error:
+            saving.save_nothing(config)
             raise pytest.UsageError(str(error)) from error
 
 
