@@ -1,6 +1,6 @@
 """The moving average of each row: the mean of the last *window* points, of fewer at the start.
 
-All kernels here take the same arguments and give the same averages:
+All kernels here take the same arguments and, of finite values, give the same averages:
 
 *data* is a matrix whose rows are independent series, or a single series; any
 integer or floating dtype, any memory order, read-only or not, empty or not.  It is
@@ -8,6 +8,8 @@ never written to.  *window* is a whole number of points, at least 1; where a row
 has fewer points so far, those are averaged.  The result is float64, of the shape
 of *data*.  TypeError if *data* is not numeric or *window* not a whole number;
 ValueError if *data* has not one or two dimensions or *window* is below 1.
+
+A NaN makes every window that holds it NaN; pandas leaves it out instead.
 """
 
 import operator
@@ -52,8 +54,8 @@ def moving_average_numpy(data: ArrayLike, window: SupportsIndex = 10) -> NDArray
     points.  There is no running sum, so nothing drifts, and a NaN, an infinity or a 1e16
     touches the windows that hold it and no other.
 
-    The error is that of the additions on one path: measured, at most 3 units in the
-    last place of the window's largest absolute value for windows up to 1500.
+    The error is that of the additions on one path: measured, at most 4 units in the last place
+    of the window's largest absolute value for windows up to 64, and 5 up to 1500.
     Sums beyond the float64 range are infinite.
 
     >>> moving_average_numpy([1, 2, 6, 7], window=3)
@@ -81,6 +83,7 @@ def moving_average_pandas(data: ArrayLike, window: SupportsIndex = 10) -> NDArra
     """
     rows, width = _rows(data), _whole(window)
     series = pd.DataFrame(rows.astype(np.float64, copy=False).T)
+    width = min(width, max(1, len(series)))  # pandas takes no Python int beyond 64 bits
     averages = series.rolling(width, min_periods=1).mean().to_numpy().T
     return np.ascontiguousarray(averages).reshape(np.shape(data))
 
@@ -88,7 +91,7 @@ def moving_average_pandas(data: ArrayLike, window: SupportsIndex = 10) -> NDArra
 def _rows(data: ArrayLike) -> NDArray[Any]:
     """Return *data* as a matrix of rows, or say why it is none."""
     rows = np.asarray(data)
-    if not (np.issubdtype(rows.dtype, np.integer) or np.issubdtype(rows.dtype, np.floating)):
+    if rows.dtype.kind not in "iuf":
         raise TypeError(f"data has dtype {rows.dtype}; give an integer or floating dtype")
     if rows.ndim not in (1, 2):
         raise ValueError(f"data has {rows.ndim} dimensions; give one row or a matrix of rows")

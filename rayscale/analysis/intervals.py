@@ -29,7 +29,7 @@ def median_interval(seconds: Sequence[float], confidence: float) -> Interval | N
     >>> median_interval([1.0, 2.0, 3.0], confidence=0.975) is None
     True
     """
-    # The largest k with 2 P(B < k) at most 1 - confidence.  At n = 7: k = 1 misses with
+    # The largest k with 2 P(B < k) below 1 - confidence.  At n = 7: k = 1 misses with
     # 2 / 2**7 = 0.0156, k = 2 with 2 (1 + 7) / 2**7 = 0.125.
     rank = int(binom.ppf((1 - confidence) / 2, len(seconds), 0.5))
     if rank < 1:
