@@ -179,7 +179,7 @@ def _knock(address: str) -> None:
     """Raise OSError if nothing listens at HOST:PORT: Ray would try for a minute or longer."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=PATIENCE / 10).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE / 10).close()
 
 
 @dataclass

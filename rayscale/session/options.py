@@ -63,7 +63,7 @@ def settle(config: pytest.Config) -> Options:
     return Options(
         cpus=default_cpus(usable_cpus()) if cpus is None else parse_cpus(cpus),
         sizes=parse_sizes(config.getoption("--sizes")),
-        ray_address=config.getoption("--ray-address"),
+        ray_address=parse_address(config.getoption("--ray-address")),
         timed=bool(config.getoption("--benchmark-only") or config.getoption("--benchmark-enable")),
     )
 
@@ -92,6 +92,16 @@ def parse_cpus(text: str) -> tuple[int, ...]:
             raise pytest.UsageError(f"--cpus: {int(word)} CPUs cannot run anything; {advice}")
         counts.add(int(word))
     return tuple(sorted(counts))
+
+
+def parse_address(text: str | None) -> str | None:
+    """Return *text*, the address of a cluster that is there, or None for a private one."""
+    if text in ("", "local"):
+        raise pytest.UsageError(
+            f'--ray-address: "{text}" is no cluster; give the address of one, such as '
+            "127.0.0.1:6379, or leave the option out for a private one"
+        )
+    return text
 
 
 def parse_sizes(text: str) -> tuple[str, ...]:

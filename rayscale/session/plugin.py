@@ -35,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         cluster.prepare_existing()
     else:
         cluster.prepare_private()
+    saving.choose_folder(config)
     if asked.timed:
         saving.save_every_timed_run(config)
         config.pluginmanager.register(live.LiveLine(config, saving.folder(config)), "rayscale-live")
@@ -150,10 +151,10 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say, after pytest-benchmark's tables, what Ray gained and lost."""
-    from rayscale.analysis import summary  # it imports NumPy, whose threads must be fixed first
-
     records = config.stash[MEASURED]
     if records:
+        from rayscale.analysis import summary  # SciPy takes a while to import
+
         terminalreporter.section("what Ray gained")
         width = max(100, terminalreporter._tw.fullwidth)  # noqa: SLF001
         terminalreporter.write(summary.render(records, width))

@@ -1,5 +1,6 @@
 """Saved runs: results/FINGERPRINT/NNNN_NAME.json, in pytest-benchmark's own format."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ def folder(config: pytest.Config) -> Path:
     return config.rootpath / FOLDER / environment.fingerprint(environment.hardware())
 
 
-def save_every_timed_run(config: pytest.Config) -> None:
-    """Have pytest-benchmark save this run, named by its revision, unless the user says how."""
+def choose_folder(config: pytest.Config) -> None:
+    """Have pytest-benchmark keep its runs in results/, unless the user says where."""
     if not options.given(config, "--benchmark-storage"):
         config.option.benchmark_storage = f"file://{config.rootpath / FOLDER}"
+
+
+def save_every_timed_run(config: pytest.Config) -> None:
+    """Have pytest-benchmark save this run, named by its revision, unless the user says how."""
     if config.option.collectonly:
         return
     if not config.option.benchmark_save and not config.option.benchmark_autosave:
@@ -44,9 +49,10 @@ def _benchmark_session(config: pytest.Config) -> Any:
 
 
 def revision() -> str:
-    """Return the checked-out revision as a word for a file name, such as 3f2a91c-dirty."""
+    """Return the revision as a word for a file name: 3f2a91c-dirty, or unversioned."""
     commit = get_commit_info()
-    return str(commit["id"])[:7] + ("-dirty" if commit["dirty"] else "")
+    short = re.sub(r"^([0-9a-f]{7})[0-9a-f]+$", r"\1", str(commit["id"]))
+    return short + ("-dirty" if commit["dirty"] else "")
 
 
 def describe_machine(machine_info: dict[str, Any]) -> None:
