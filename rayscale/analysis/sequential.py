@@ -112,7 +112,8 @@ def log_wealth(heads: int, tails: int) -> float:
     """Return the log of a bettor's wealth against a coin that shows heads at most half the time.
 
     The bettor spreads 1 uniformly over all p between 1/2 and 1, and bets each share as if p
-    were the chance of heads: the wealth is 2 times the integral of (2 p)**heads (2 - 2 p)**tails,
+    were the chance of heads.  The wealth is 2 times the integral of (2 p)**heads
+    (2 - 2 p)**tails, that is
 
         2**(n + 1) B(heads + 1, tails + 1) P(Beta(heads + 1, tails + 1) > 1/2),  n = heads + tails.
 
@@ -126,6 +127,6 @@ def log_wealth(heads: int, tails: int) -> float:
     """
     n = heads + tails
     above_half = float(betainc(tails + 1, heads + 1, 0.5))
-    if above_half == 0.0:  # below the smallest float: so is the wealth
+    if above_half == 0.0:  # below the smallest float: to say none refutes nothing
         return -math.inf
     return (n + 1) * math.log(2) + float(betaln(heads + 1, tails + 1)) + math.log(above_half)
