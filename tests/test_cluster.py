@@ -4,7 +4,6 @@ import ipaddress
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import stat
@@ -33,7 +32,6 @@ from rayscale.session.environment import FIXED_ALLOCATOR, ONE_THREAD, conditions
 from rayscale.session.witness import Witnessed
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("kernels", "benchmarks", "rayscale")
 PATIENCE = 120  # seconds, for an event that takes some
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 SIGNALS = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
@@ -176,13 +174,11 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def staged_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def staged_project(
+    tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
+) -> Path:
     """Return a copy of the project whose timer waits to be seen."""
-    project = tmp_path_factory.mktemp("staged")
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, project / room)
-    for file in ("conftest.py", "pyproject.toml"):
-        shutil.copy(ROOT / file, project)
+    project = copy_project(tmp_path_factory.mktemp("staged"))
     kernel = project / "kernels" / "timer.py"
     text = kernel.read_text(encoding="utf-8")
     assert text.count("time.sleep(seconds)\n") == 1

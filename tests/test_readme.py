@@ -2,15 +2,14 @@
 
 import doctest
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("kernels", "benchmarks", "rayscale")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -20,14 +19,10 @@ def files_shown() -> dict[str, str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, copy_project: Callable[[Path], Path]) -> Path:
     """Return a copy of the project, without its results and tests."""
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, tmp_path / room)
-    for file in ("conftest.py", "pyproject.toml"):
-        shutil.copy(ROOT / file, tmp_path)
     (tmp_path / "tests").mkdir()
-    return tmp_path
+    return copy_project(tmp_path)
 
 
 def test_readme_own_function_runs_every_way(project: Path) -> None:

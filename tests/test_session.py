@@ -4,10 +4,9 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ import pytest
 from rayscale.session import environment
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("kernels", "benchmarks", "rayscale")
 QUICK = "--benchmark-max-time=0.000001"  # the fewest rounds that the suite takes: 7
 PATIENCE = 300  # seconds, for a run of some seconds
 
@@ -148,13 +146,9 @@ def serial_at_a_terminal(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def faulty(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> Run:
     """Return a timed run of three serial cases, of which one is right, beside a broken test."""
-    project = tmp_path_factory.mktemp("faulty")
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, project / room)
-    for file in ("conftest.py", "pyproject.toml"):
-        shutil.copy(ROOT / file, project)
+    project = copy_project(tmp_path_factory.mktemp("faulty"))
     replace(
         project / "kernels" / "moving_average.py",
         old="np.divide(sums, window, ",
