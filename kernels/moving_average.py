@@ -119,7 +119,8 @@ def _average_full_windows(rows: NDArray[Any], window: int, averages: NDArray[np.
         block = rows[start : start + step]
         points = np.ascontiguousarray(block, dtype=np.float64).reshape(-1)
         sums = _window_sums(points, window, *buffers[:, : points.size])
-        np.divide(sums, window, out=averages[start : start + step].reshape(-1))
+        ends = averages[start : start + step].reshape(-1)[window - 1 :]
+        np.divide(sums[: len(ends)], window, out=ends)
 
 
 def _window_sums(
@@ -128,14 +129,19 @@ def _window_sums(
     spare: NDArray[np.float64],
     other: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return an array whose item i, from window - 1 on, is the sum of *window* points up to i."""
-    sums, size = points, 1
+    """Return an array whose item i, while all are there, is the sum of *window* points from i on.
+
+    Counted from where a window starts, not ends, so that no addition's output is shifted.
+    """
+    sums, size, count = points, 1, len(points)
     for digit in f"{window:b}"[1:]:
-        np.add(sums[2 * size - 1 :], sums[size - 1 : -size], out=spare[2 * size - 1 :])
+        full = count - 2 * size + 1
+        np.add(sums[:full], sums[size : size + full], out=spare[:full])
         sums, spare, other = spare, other, spare
         size *= 2
         if digit == "1":
-            np.add(sums[size:], points[:-size], out=sums[size:])
+            full -= 1
+            np.add(sums[:full], points[size:], out=sums[:full])
             size += 1
     return sums
 
