@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.session import cluster
 from rayscale.session.measure import Case, Measure
-from rayscale.session.options import CPUS_NEEDED, OPTIONS
+from rayscale.session.options import CPUS_NEEDED, OPTIONS, rounds
 
 pytest_plugins = ["rayscale.session.plugin"]
 
@@ -51,5 +51,6 @@ def measure(
         case=Case(problem, kernel, implementation, cpus, size),
         oversubscribed=request.node.get_closest_marker("oversubscribed") is not None,
         benchmark=benchmark,
+        rounds=rounds(request.node),
         cluster=ray_cluster if implementation != "serial" else None,
     )

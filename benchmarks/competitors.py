@@ -119,7 +119,7 @@ def ways_of_averaging(series: Series, rounds: int) -> Table:
 def main(rounds: int, cpus: int) -> None:
     """Compare ways of running, and ways of averaging, at the article's size."""
     cluster.prepare_private()
-    console = Console()
+    console = Console(width=max(100, Console().width))  # a log's 80 columns would wrap the names
     series = np.random.default_rng(seed=2020).standard_normal(SHAPES["article"])
     console.print(ways_of_averaging(series, rounds=10 * rounds))
     console.print(ways_of_running(series, cpus, rounds))

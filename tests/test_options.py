@@ -32,6 +32,18 @@ def pytest_collection_finish():
     matrix.SECONDS["article"] = 0.001
 """
 
+# A plug-in that tells, at the end, how often the naps were called.
+COUNTED = """
+import kernels.timer
+
+calls = []
+nap = kernels.timer.timer
+kernels.timer.timer = lambda rows, seconds: calls.append(len(rows)) or nap(rows, seconds)
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"called {len(calls)} times")
+"""
+
 
 def run_pytest(
     storage: Path, *arguments: str, **variables: str
@@ -243,6 +255,38 @@ def test_options_of_the_user_win_over_the_suites(tmp_path: Path) -> None:
     assert saved.name == "0001_mine.json"
     assert [len(one["stats"]["data"]) for one in benchmarks] == [2, 2]
     assert [heading.split()[4:] for heading in headings] == [["Max", "Rounds"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "rounds", "further"),
+    [  # four naps of 0.1 s
+        ([], 2, 1),  # long: the check alone
+        (["--benchmark-max-time=0.6"], 2, 3),  # the calibration and the last call, too
+        (["--benchmark-warmup=on", "--benchmark-warmup-iterations=1"], 2, 5),  # and two warm-ups
+    ],
+)
+def test_long_calls_are_timed_and_checked_and_no_more(
+    tmp_path: Path, options: list[str], rounds: int, further: int
+) -> None:
+    """A call that fills the time of a case is not called to calibrate, unless a warm-up is."""
+    (tmp_path / "counted.py").write_text(COUNTED)
+    done = run_pytest(
+        tmp_path,
+        *("-p", "counted", "benchmarks", "--benchmark-only", "--sizes=small"),
+        *(
+            "-k=timer-serial-small",
+            "--benchmark-min-rounds=2",
+            "--benchmark-max-time=0.4",
+            *options,
+        ),
+        PYTHONPATH=str(tmp_path),
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (saved,) = tmp_path.rglob("*.json")
+    (benchmark,) = json.loads(saved.read_text())["benchmarks"]
+    assert benchmark["stats"]["rounds"] == rounds
+    assert f"called {rounds + further} times" in done.stdout
 
 
 @pytest.mark.parametrize(

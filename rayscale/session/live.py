@@ -79,7 +79,7 @@ def _size(item: pytest.Item) -> str:
 def _last_times(results: Path) -> dict[str, float]:
     """Return the seconds that each case took in the newest run in the folder *results*.
 
-    They are its rounds and three calls more: the check, the calibration and the last.
+    They are its rounds and, at most, three calls more: the check, the calibration and the last.
     """
     runs = sorted(results.glob("[0-9]*.json"))
     if not runs:

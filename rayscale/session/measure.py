@@ -1,5 +1,6 @@
 """One case: its result is checked, its CPU count proven, its time taken."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.session.cluster import Cluster
 from rayscale.session.environment import Conditions, conditions
+from rayscale.session.options import Rounds
 from rayscale.session.witness import Witnessed
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Measure:
     case: Case
     oversubscribed: bool
     benchmark: BenchmarkFixture
+    rounds: Rounds
     cluster: Cluster | None
 
     def __call__(
@@ -97,11 +100,18 @@ class Measure:
         if not self.benchmark.enabled:
             check(self.benchmark(call), expected)
             return 1
-        check(call(), expected)
-        return 1 + self._time(call)
+        start = time.perf_counter()
+        result = call()
+        seconds = time.perf_counter() - start
+        check(result, expected)
+        return 1 + self._time(call, seconds)
 
-    def _time(self, call: Call) -> int:
-        """Let pytest-benchmark time *call*; return how often it called."""
+    def _time(self, call: Call, seconds: float) -> int:
+        """Let pytest-benchmark time *call*, which took *seconds*; return how often it called.
+
+        Its calibration calls once more than it times, and once more at the end for the result. A
+        long call gets the fewest rounds in any case: then both would be waste.
+        """
         calls = 0
 
         def counted() -> NDArray[Any]:
@@ -109,7 +119,10 @@ class Measure:
             calls += 1
             return call()
 
-        self.benchmark(counted)
+        if seconds < self.rounds.long:
+            self.benchmark(counted)
+        else:
+            self.benchmark.pedantic(counted, rounds=self.rounds.fewest)
         return calls
 
     def _describe(self, rows: NDArray[Any], tasks: int, workers: list[Conditions]) -> None:

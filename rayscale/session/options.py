@@ -1,5 +1,6 @@
 """What the user asks for, and what the suite chooses where the user does not."""
 
+import math
 import os
 import shlex
 from dataclasses import dataclass
@@ -29,6 +30,14 @@ class Options:
     sizes: tuple[str, ...]
     ray_address: str | None
     timed: bool
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How often a call is timed: *fewest* times if it takes *long* seconds or more."""
+
+    fewest: int
+    long: float
 
 
 OPTIONS = pytest.StashKey[Options]()
@@ -135,3 +144,16 @@ def choose_for_benchmark(config: pytest.Config) -> None:
     for option, value in BENCHMARK_CHOICES.items():
         if not given(config, option):
             setattr(config.option, option.lstrip("-").replace("-", "_"), value)
+
+
+def rounds(item: pytest.Item) -> Rounds:
+    """Return how often *item*'s call is timed: by the options, unless its benchmark mark says else.
+
+    Where a warm-up or a precision is asked for, no call is too long for them.
+    """
+    mark = item.get_closest_marker("benchmark")
+    names = ("min_rounds", "max_time", "warmup", "precision")
+    asked = {name: item.config.getoption(f"--benchmark-{name.replace('_', '-')}") for name in names}
+    asked |= mark.kwargs if mark else {}
+    wanted = asked["warmup"] or asked["precision"]
+    return Rounds(asked["min_rounds"], math.inf if wanted else float(asked["max_time"]))
