@@ -10,6 +10,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.session import cluster
+from rayscale.session.comparison import Comparison
+from rayscale.session.gate import GATE, parse_tolerance
 from rayscale.session.measure import Case, Measure
 from rayscale.session.options import CPUS_NEEDED, OPTIONS, rounds
 
@@ -43,14 +45,21 @@ def measure(
     implementation: str,
     cpus: int,
     size: str,
-) -> Measure:
-    """Check, prove and time the case of this test: ``measure(rows, expected)``."""
+) -> Measure | Comparison:
+    """Check and time the case of this test, or compare it: ``measure(rows, expected)``."""
     problem = request.function.__name__.removeprefix("test_")
     benchmark.group = f"{problem} {size}"
+    case = Case(problem, kernel, implementation, cpus, size)
+    own_cluster = ray_cluster if implementation != "serial" else None
+    if gate := request.config.stash[GATE]:
+        mark = request.node.get_closest_marker("tolerance")
+        tolerance = parse_tolerance(*mark.args) if mark else gate.tolerance
+        words = [problem, *request.node.callspec.id.split("-")]
+        return Comparison(case, " ".join(words), gate, tolerance, benchmark, own_cluster)
     return Measure(
-        case=Case(problem, kernel, implementation, cpus, size),
+        case=case,
         oversubscribed=request.node.get_closest_marker("oversubscribed") is not None,
         benchmark=benchmark,
         rounds=rounds(request.node),
-        cluster=ray_cluster if implementation != "serial" else None,
+        cluster=own_cluster,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -16,9 +16,6 @@ from rayscale.session.cluster import Cluster
 from rayscale.session.environment import Conditions, conditions
 from rayscale.session.options import Rounds
 from rayscale.session.witness import Witnessed
-
-if TYPE_CHECKING:
-    from kernels.implementations import Kernel
 
 # Beyond this, a result is another one.  The kernels differ from each other by rounding:
 # measured 3e-15 for a million standard normals.
@@ -38,27 +35,29 @@ class Case:
     size: str
 
 
-def find_kernel(package: str, problem: str, kernel: str) -> "Kernel":
-    """Return the function of *kernel* in ``package.problem``.
+def functions(problem: str, kernel: str, implementation: str) -> tuple[str, str]:
+    """Return the names, in ``kernels``, of a case's kernel and implementation.
 
-    It is called ``problem_kernel``, or ``problem`` where both are one word.
+    A kernel is called ``problem_kernel``, or ``problem`` where both are one word.
 
-    >>> find_kernel("kernels", "moving_average", "loop").__name__
-    'moving_average_loop'
-    >>> find_kernel("kernels", "timer", "timer").__name__
-    'timer'
+    >>> functions("moving_average", "loop", "serial")
+    ('moving_average.moving_average_loop', 'implementations.serial')
+    >>> functions("timer", "timer", "ray_blocks")
+    ('timer.timer', 'implementations.ray_blocks')
     """
     name = problem if kernel == problem else f"{problem}_{kernel}"
-    function: Kernel = getattr(import_module(f"{package}.{problem}"), name)
-    return function
+    return f"{problem}.{name}", f"implementations.{implementation}"
 
 
-def find_implementation(package: str, implementation: str) -> Callable[..., NDArray[Any]]:
-    """Return the function of *implementation* in ``package.implementations``."""
-    function: Callable[..., NDArray[Any]] = getattr(
-        import_module(f"{package}.implementations"), implementation
-    )
-    return function
+def find(package: str, function: str) -> Callable[..., NDArray[Any]]:
+    """Return the *function* of *package*, such as ``timer.timer`` of ``kernels``.
+
+    >>> find("kernels", "timer.timer").__name__
+    'timer'
+    """
+    module, name = function.split(".")
+    found: Callable[..., NDArray[Any]] = getattr(import_module(f"{package}.{module}"), name)
+    return found
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,9 @@ class Measure:
         implementation, from array in to array out.  AssertionError if the result is another;
         ClusterError if the work did not run on the case's number of CPUs.
         """
-        kernel = find_kernel("kernels", self.case.problem, self.case.kernel)
+        names = functions(self.case.problem, self.case.kernel, self.case.implementation)
+        kernel, run = (find("kernels", name) for name in names)
         witnessed = Witnessed(partial(kernel, **(bound or {})), case=uuid4().hex)
-        run = find_implementation("kernels", self.case.implementation)
         if self.cluster is None:
             call = partial(run, witnessed, rows, cpus=self.case.cpus)
             self._check_and_time(call, expected)

@@ -56,8 +56,7 @@ def add_to(parser: pytest.Parser) -> None:
     group.addoption(
         "--sizes",
         metavar="SIZE,SIZE",
-        default="small,article",
-        help="data sizes: small, article, large (default: %(default)s)",
+        help="data sizes: small, article, large (default: small,article; under --against small)",
     )
     group.addoption(
         "--ray-address",
@@ -68,10 +67,11 @@ def add_to(parser: pytest.Parser) -> None:
 
 def settle(config: pytest.Config) -> Options:
     """Return the suite's options; UsageError, in one sentence, where one makes no sense."""
-    cpus = config.getoption("--cpus")
+    cpus, sizes = config.getoption("--cpus"), config.getoption("--sizes")
+    usual = "small,article" if config.getoption("--against") is None else "small"
     return Options(
         cpus=default_cpus(usable_cpus()) if cpus is None else parse_cpus(cpus),
-        sizes=parse_sizes(config.getoption("--sizes")),
+        sizes=parse_sizes(usual if sizes is None else sizes),
         ray_address=parse_address(config.getoption("--ray-address")),
         timed=bool(config.getoption("--benchmark-only") or config.getoption("--benchmark-enable")),
     )

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from rayscale.session import cluster, environment, live, options, saving
+from rayscale.session import cluster, environment, gate, live, options, saving
+from rayscale.session.gate import GATE
+from rayscale.session.measure import functions
 from rayscale.session.options import CPUS_NEEDED, OPTIONS
 
 MARKS = (
     "ray(cpus=1): needs so many CPUs of the session's Ray cluster; a case's own count wins",
     "overhead: what Ray costs apart from any kernel; no case of the matrix",
+    "tolerance(slowdown): the slowdown of this benchmark that --against must catch, such as 10%",
     "oversubscribed: a case with more CPUs than this process may use",
     "no_case: stands for a benchmark that has no case at the sizes asked for; deselected",
 )
@@ -20,8 +23,9 @@ MEASURED = pytest.StashKey[list[Mapping[str, Any]]]()  # the benchmarks whose te
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare --cpus, --sizes and --ray-address."""
+    """Declare what to measure, where, and against what."""
     options.add_to(parser)
+    gate.add_to(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         cluster.prepare_existing()
     else:
         cluster.prepare_private()
+    config.stash[GATE] = gate.settle(config)  # puts its copies of the kernels on Ray's paths
     saving.choose_folder(config)
     if asked.timed:
         saving.save_every_timed_run(config)
@@ -48,11 +53,13 @@ def pytest_report_header(config: pytest.Config) -> str:
     asked = config.stash[OPTIONS]
     machine = environment.hardware()
     here = environment.conditions()
+    against = config.stash[GATE]
+    gated = f"; against {against.revision}, --pair-seed {against.seed}" if against else ""
     return (
         f"rayscale: {environment.fingerprint(machine)}, niceness {here.niceness}, "
         f"{here.blas_threads} BLAS thread, {here.allocator}; "
         f"cpus {','.join(map(str, asked.cpus))}; sizes {','.join(asked.sizes)}"
-        f"{'' if asked.timed else '; untimed, --benchmark-only times'}"
+        f"{'' if asked.timed else '; untimed, --benchmark-only times'}{gated}"
     )
 
 
@@ -70,7 +77,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left: list[pytest.Item] = []
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        unwanted = item.get_closest_marker("no_case") or (only and "benchmark" not in fixtures)
+        needed = "measure" if config.stash[GATE] else "benchmark"
+        unwanted = item.get_closest_marker("no_case") or (only and needed not in fixtures)
         (left if unwanted else kept).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
@@ -94,6 +102,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     if not session.items:
         saving.save_nothing(config)
+    if against := config.stash[GATE]:
+        _settle_gate(config, against, session.items)
     neediest = max(session.items, key=_cpus_needed, default=None)
     needed = config.stash[CPUS_NEEDED] = _cpus_needed(neediest) if neediest else 0
     address = config.stash[OPTIONS].ray_address
@@ -104,6 +114,26 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         except cluster.ClusterError as error:
             saving.save_nothing(config)
             raise pytest.UsageError(str(error)) from error
+
+
+def _settle_gate(config: pytest.Config, against: gate.Gate, items: list[pytest.Item]) -> None:
+    """Fix the number of gated cases; UsageError where there is nothing to compare."""
+    common = [item for item in items if not against.missing(*_functions(item))]
+    against.gated = len(common)
+    against.others += [(name, "removed") for name in against.removed]
+    if items and not common:
+        saving.save_nothing(config)
+        raise pytest.UsageError(
+            f"--against {against.revision.name}: {against.revision} has none of the "
+            f"{len(items)} cases chosen; choose others with -k, or an earlier kernel's revision"
+        )
+
+
+def _functions(item: pytest.Item) -> tuple[str, str]:
+    """Return the names, in ``kernels``, of what a case measures and of how it runs it."""
+    parameters = item.callspec.params  # type: ignore[attr-defined]  # a benchmark has cases
+    problem = item.originalname.removeprefix("test_")  # type: ignore[attr-defined]  # the same
+    return functions(problem, parameters["kernel"], parameters["implementation"])
 
 
 def _cpus_needed(item: pytest.Item) -> int:
@@ -121,7 +151,7 @@ def pytest_runtest_makereport(
     """Keep the timings of a test that failed, before or after them, out of the saved run."""
     report = yield
     benchmark = getattr(item, "funcargs", {}).get("benchmark")
-    if benchmark is not None:
+    if benchmark is not None and not item.config.stash[GATE]:  # the gate saves failures, too
         if report.failed:
             benchmark.has_error = True
         elif report.when == "teardown" and _is_measured_case(benchmark):
@@ -151,10 +181,23 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say, after pytest-benchmark's tables, what Ray gained and lost."""
+    width = max(100, terminalreporter._tw.fullwidth)  # noqa: SLF001
+    if (against := config.stash[GATE]) and (against.cases or against.others):
+        terminalreporter.section(f"head against {against.revision}")
+        terminalreporter.write(gate.report(against, width))
+        gate.write_markdown(against, config.getoption("--gate-summary"))
     records = config.stash[MEASURED]
     if records:
         from rayscale.analysis import summary  # SciPy takes a while to import
 
         terminalreporter.section("what Ray gained")
-        width = max(100, terminalreporter._tw.fullwidth)  # noqa: SLF001
         terminalreporter.write(summary.render(records, width))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where the head lacks what the base has, unless that is meant."""
+    against = session.config.stash[GATE]
+    passed = session.exitstatus == pytest.ExitCode.OK
+    if against and against.removed and not against.allow_removed and passed:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

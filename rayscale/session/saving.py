@@ -18,9 +18,13 @@ def folder(config: pytest.Config) -> Path:
 
 
 def choose_folder(config: pytest.Config) -> None:
-    """Have pytest-benchmark keep its runs in results/, unless the user says where."""
+    """Have pytest-benchmark keep its runs in results/, unless the user says where.
+
+    What a gate saw goes into results/gates/: it is no run, and nothing to compare with.
+    """
     if not options.given(config, "--benchmark-storage"):
-        config.option.benchmark_storage = f"file://{config.rootpath / FOLDER}"
+        gates = [] if config.getoption("--against") is None else ["gates"]
+        config.option.benchmark_storage = f"file://{config.rootpath.joinpath(FOLDER, *gates)}"
 
 
 def save_every_timed_run(config: pytest.Config) -> None:

@@ -1,0 +1,236 @@
+"""The gate: ``--against REV`` compares the tree's kernels with those of a revision, in pairs."""
+
+import os
+import random
+import re
+import secrets
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from rayscale.analysis import verdicts
+from rayscale.analysis.verdicts import GatedCase
+from rayscale.session import copies, revisions
+from rayscale.session.pairs import LOADINGS, Terms
+from rayscale.session.revisions import Revision
+
+# Below, the layout of a copy in memory, up to 2.9 % of a short call, passes for a slowdown.
+LEAST_TOLERANCE, SAFE_TOLERANCE = 0.02, 0.05
+
+
+@dataclass
+class Gate:
+    """One session's comparison: what with, on which terms, and what has been seen so far."""
+
+    revision: Revision
+    dirty: bool
+    loadings: Sequence[copies.Loading]
+    in_base: set[str]
+    removed: Sequence[str]
+    tolerance: float
+    false_alarm: float
+    miss: float
+    pair_budget: float
+    gate_budget: float
+    unsure_fails: bool
+    allow_removed: bool
+    allow_changed: Sequence[str]
+    seed: int
+    coin: random.Random
+    gated: int = 0  # cases that the base has too; fixed before the first pair
+    spent: float = 0.0
+    cases: list[GatedCase] = field(default_factory=list)
+    others: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def left(self) -> float:
+        """Seconds of the session's budget that no case has spent."""
+        return max(0.0, self.gate_budget - self.spent)
+
+    def terms(self, tolerance: float) -> Terms:
+        """Return a case's share of the promise."""
+        return Terms(tolerance, self.false_alarm / max(1, self.gated), self.miss)
+
+    def missing(self, *functions: str) -> list[str]:
+        """Return those of *functions*, such as ``timer.timer``, that the base lacks."""
+        return [name for name in functions if name not in self.in_base]
+
+    def promise(self) -> str:
+        """Return what the verdicts of this session are worth, in words."""
+        return verdicts.promise(self.false_alarm, self.gated, self.tolerance, self.miss)
+
+
+GATE = pytest.StashKey[Gate | None]()
+
+
+def add_to(parser: pytest.Parser) -> None:
+    """Declare the gate's options."""
+    group = parser.getgroup("rayscale gate", "did my change make it slower?")
+    group.addoption(
+        "--against",
+        metavar="REV",
+        help="compare the kernels with those of a git revision, in pairs; 'REV...' is the "
+        "commit where it and HEAD parted",
+    )
+    for option, default, text in (
+        ("--tolerance", "5%", "the slowdown that must be caught"),
+        ("--false-alarm", "1%", "probability of any false 'slower' in the whole session"),
+        ("--miss", "1%", "probability, per case, of missing a slowdown of the tolerance"),
+        ("--pair-budget", "30", "seconds for each case"),
+        ("--gate-budget", "300", "seconds for the session"),
+    ):
+        group.addoption(
+            option, metavar=default, default=default, help=f"{text} (default: %(default)s)"
+        )
+    group.addoption(
+        "--unsure",
+        choices=("pass", "fail"),
+        default="pass",
+        help="what an undecided case does (default: %(default)s, with a warning)",
+    )
+    group.addoption(
+        "--pair-seed",
+        metavar="N",
+        help="draw as the session did that printed this seed; the promise needs a random one",
+    )
+    group.addoption(
+        "--allow-removed",
+        action="store_true",
+        help="let kernels and implementations go that the base has",
+    )
+    group.addoption(
+        "--allow-changed",
+        metavar="CASE",
+        action="append",
+        default=[],
+        help="list this case as changed where the base fails or gives another result",
+    )
+    group.addoption(
+        "--gate-summary", metavar="FILE", help="write the table to this file, as Markdown"
+    )
+
+
+def settle(config: pytest.Config) -> Gate | None:
+    """Return what --against asks for, None without it; UsageError where it cannot be done."""
+    name = config.getoption("--against")
+    if name is None:
+        return None
+    if not config.getoption("--benchmark-only"):
+        raise pytest.UsageError("--against times what it compares: give --benchmark-only, too")
+    tolerance = parse_tolerance(config.getoption("--tolerance"))
+    shares = {
+        option: _share(option, config.getoption(option)) for option in ("--false-alarm", "--miss")
+    }
+    seconds = {
+        option: _seconds(option, config.getoption(option))
+        for option in ("--pair-budget", "--gate-budget")
+    }
+    seed = _seed(config.getoption("--pair-seed"))
+    # Not for the coins of the pairs alone: names and orders of import are drawn from it, too.
+    coin = random.Random(seed)
+    try:
+        revision = revisions.resolve(config.rootpath, name)
+        base, head, folder = _snapshots(config, revision)
+        loadings = copies.make(base, head, folder, LOADINGS, coin)
+        in_base = revisions.public_functions(base)
+        removed = sorted(in_base - revisions.public_functions(head))
+    except revisions.RevisionError as error:
+        raise pytest.UsageError(f"--against {name}: {error}") from error
+    return Gate(
+        revision=revision,
+        dirty=revisions.is_dirty(config.rootpath),
+        loadings=loadings,
+        in_base=in_base,
+        removed=removed,
+        tolerance=tolerance,
+        false_alarm=shares["--false-alarm"],
+        miss=shares["--miss"],
+        pair_budget=seconds["--pair-budget"],
+        gate_budget=seconds["--gate-budget"],
+        unsure_fails=config.getoption("--unsure") == "fail",
+        allow_removed=config.getoption("--allow-removed"),
+        allow_changed=config.getoption("--allow-changed"),
+        seed=seed,
+        coin=coin,
+    )
+
+
+def parse_tolerance(text: str) -> float:
+    """Return a tolerance as a share; UsageError below 2 %.
+
+    >>> parse_tolerance("5%")
+    0.05
+    """
+    tolerance = _share("--tolerance", text)
+    if tolerance < LEAST_TOLERANCE:
+        raise pytest.UsageError(
+            f"--tolerance: {text} is below 2 %; where a copy of the code lies in memory already "
+            "changes short calls by so much, so nothing so small can be laid to a change"
+        )
+    return tolerance
+
+
+def report(gate: Gate, width: int) -> str:
+    """Return the table, the promise, and how to replay the session."""
+    table = verdicts.summary(gate.cases, gate.others, gate.promise(), width=width)
+    return f"{table}against {gate.revision}; --pair-seed {gate.seed} replays the draws\n"
+
+
+def write_markdown(gate: Gate, file: str | None) -> None:
+    """Write the table to *file*, and append it to the page that CI shows, where there is one."""
+    text = verdicts.markdown(gate.cases, gate.others, gate.promise())
+    if file:
+        Path(file).write_text(text, encoding="utf-8")
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(page).open("a", encoding="utf-8") as out:
+            out.write(text)
+
+
+def _snapshots(config: pytest.Config, revision: Revision) -> tuple[Path, Path, Path]:
+    """Write both snapshots into a folder of this session; return them, and where copies may go."""
+    own = tempfile.TemporaryDirectory(prefix="rayscale-gate-")
+    config.add_cleanup(own.cleanup)
+    folder = Path(own.name)
+    base, head = folder / "base", folder / "head"
+    revisions.snapshot_base(config.rootpath, revision, base)
+    revisions.snapshot_head(config.rootpath, head)
+    for snapshot, whose in ((base, str(revision)), (head, "the working tree")):
+        if borrowed := revisions.borrowed_imports(snapshot, config.rootpath):
+            raise revisions.RevisionError(
+                f"kernels/{borrowed[0]} in {whose}, so it would run the working tree's code and "
+                "not its own; import inside kernels/ relatively"
+            )
+    (folder / "copies").mkdir()
+    return base, head, folder / "copies"
+
+
+def _share(option: str, text: str) -> float:
+    """Return a share given in per cent, or as a fraction below 1."""
+    number = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", text)
+    share = float(number[1]) / (100 if number[2] else 1) if number else 0.0
+    if not 0 < share < 1:
+        raise pytest.UsageError(
+            f'{option}: "{text}" is no share between 0 and 100 %; give one such as {option} 5%'
+        )
+    return share
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise pytest.UsageError(f'{option}: "{text}" is no time; give seconds, above 0')
+    return seconds
+
+
+def _seed(text: str | None) -> int:
+    if text is None:
+        return secrets.randbits(64)
+    if not text.isdecimal():
+        raise pytest.UsageError(f'--pair-seed: "{text}" is no whole number; give a printed seed')
+    return int(text)
