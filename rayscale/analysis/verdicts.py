@@ -107,7 +107,7 @@ def promise(false_alarm: float, gated: int, tolerance: float, miss: float) -> st
 
 def _table(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], style: box.Box) -> Table:
     table = Table(box=style)
-    table.add_column("case")
+    table.add_column("case", no_wrap=True)
     for heading in ("base", "head", "head / base [99 %]", "pairs"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict")

@@ -55,6 +55,7 @@ class Comparison:
         The test fails, in one sentence, if the head is slower, if the base fails or gives
         another result, or if the budget is too small; it is skipped if the base lacks the case.
         """
+        self.benchmark._mode = "compared in pairs"  # noqa: SLF001 - else it warns of disuse
         if missing := self.gate.missing(*self.functions):
             self.gate.others.append((self.name, "new"))
             pytest.skip(f"new: {self.gate.revision} has no {' and no '.join(missing)}")

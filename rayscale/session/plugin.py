@@ -176,6 +176,12 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     saving.describe_machine(machine_info)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_benchmark_group_stats(config: pytest.Config) -> list[Any] | None:
+    """Leave pytest-benchmark nothing to show under --against: its table has no base."""
+    return [] if config.stash[GATE] else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
@@ -184,7 +190,7 @@ def pytest_terminal_summary(
     width = max(100, terminalreporter._tw.fullwidth)  # noqa: SLF001
     if (against := config.stash[GATE]) and (against.cases or against.others):
         terminalreporter.section(f"head against {against.revision}")
-        terminalreporter.write(gate.report(against, width))
+        terminalreporter.write(gate.report(against, max(width, 110)))
         gate.write_markdown(against, config.getoption("--gate-summary"))
     records = config.stash[MEASURED]
     if records:
