@@ -29,7 +29,9 @@ def ray_cluster(pytestconfig: pytest.Config) -> Iterator[cluster.Cluster | None]
     if not cpus:
         yield None
     elif address:
-        with cluster.existing(address, cpus) as running:
+        gate = pytestconfig.stash[GATE]
+        packages = gate.packages if gate else ()
+        with cluster.existing(address, cpus, packages=packages) as running:
             yield running
     else:
         with cluster.private(cpus) as running:

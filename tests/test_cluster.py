@@ -461,6 +461,14 @@ def test_existing_cluster_is_used_and_lives_on(foreign: Foreign, tmp_path: Path)
     assert len({info["allocator"] for info in infos}) == 1
 
 
+def test_existing_cluster_compares_revisions(foreign: Foreign, tmp_path: Path) -> None:
+    """The copies of both revisions travel with the job: a gate runs on it, too."""
+    done = run_on(foreign.address, tmp_path, "--against=HEAD", "-k=numpy-ray_whole")
+    row = r"numpy ray_whole cpus1 small +[\d.]+ ms +[\d.]+ ms +[\d.]+ \[.*\] +\d+"
+
+    assert re.search(row, done.stdout), done.stdout + done.stderr  # whatever the tree's verdict
+
+
 def test_existing_cluster_without_enough_cpus_is_refused(foreign: Foreign, tmp_path: Path) -> None:
     """A CPU count that the cluster cannot give ends the run before any test, in one sentence."""
     done = run_on(foreign.address, tmp_path, "--cpus=1,3", "-k=numpy and blocks")

@@ -15,6 +15,7 @@ from rayscale.session.revisions import (
     resolve,
     snapshot_base,
     snapshot_head,
+    usual_base,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,6 +85,18 @@ def test_merge_base_is_where_the_branches_parted(git: Git, project: Path) -> Non
 
     assert resolve(project, "side...").sha == parted
     assert resolve(project, "side").sha == git("rev-parse", "side") != parted
+
+
+def test_usual_base_is_where_the_branch_left_main(git: Git, project: Path, tmp_path: Path) -> None:
+    """On main it is the commit before; on a branch main, or the origin's where there is one."""
+    assert usual_base(project) == "HEAD~1"
+
+    git("checkout", "--quiet", "-b", "change")
+    assert usual_base(project) == "main..."
+
+    git("clone", "--quiet", "--branch=main", project.parent.as_uri(), str(tmp_path / "clone"))
+    git("-C", str(tmp_path / "clone"), "checkout", "--quiet", "-b", "other")
+    assert usual_base(tmp_path / "clone" / "project") == "origin/main..."
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere...", "--all", "HEAD:kernels"])

@@ -13,7 +13,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,8 +135,10 @@ def _ctrl_c_deferred() -> Iterator[None]:
 
 
 @contextmanager
-def existing(address: str, cpus: int, neediest: str = "a case") -> Iterator["Cluster"]:
-    """Connect to the cluster at *address*, with the kernels in the luggage.
+def existing(
+    address: str, cpus: int, neediest: str = "a case", packages: Sequence[Path] = ()
+) -> Iterator["Cluster"]:
+    """Connect to the cluster at *address*, with the kernels, and *packages*, in the luggage.
 
     This process takes on the workers' niceness, where it may.  ClusterError if nothing
     answers at *address*, or it has fewer than the *cpus* CPUs that the *neediest* case needs.
@@ -151,7 +153,9 @@ def existing(address: str, cpus: int, neediest: str = "a case") -> Iterator["Clu
             log_to_driver=False,
             logging_level=logging.ERROR,
             runtime_env={
-                "py_modules": [str(ROOT / "kernels"), str(ROOT / "rayscale")],
+                "py_modules": [
+                    str(package) for package in (ROOT / "kernels", ROOT / "rayscale", *packages)
+                ],
                 "env_vars": {name: os.environ[name] for name in fixed if name in os.environ},
             },
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.analysis.verdicts import CONFIDENCE, GatedCase
-from rayscale.session import pairs
+from rayscale.session import copies, pairs
 from rayscale.session.cluster import Cluster
 from rayscale.session.copies import Loading
 from rayscale.session.gate import Gate
@@ -111,21 +111,15 @@ class Comparison:
         return arms[copy.base], arms[copy.head]
 
     def _import(self, copy: Loading) -> None:
-        try:
-            copy.load()
-        except Exception as error:
-            # The traceback names the package; which of the two it was is drawn.
-            place = error.__traceback__
-            files = ""
-            while place is not None:
-                files, place = files + place.tb_frame.f_code.co_filename, place.tb_next
-            text = f"{files} {error}"
-            if copy.base not in text:
-                raise
-            reason = str(error).replace(copy.base, "kernels")
-            raise ChangedError(
-                f"{self.gate.revision} cannot be imported ({type(error).__name__}: {reason})"
-            ) from error
+        """Import both copies, in drawn order; what the base's import raises is a ChangedError."""
+        for package in copy.order:
+            try:
+                copies.load(package)
+            except Exception as error:
+                if package == copy.head:
+                    raise
+                reason = f"{type(error).__name__}: {error}".replace(package, "kernels")
+                raise ChangedError(f"{self.gate.revision} cannot be imported ({reason})") from error
 
     def _counted(self, call: Callable[[], Result], witness: str) -> Callable[[], Result]:
         """Return *call*, its calls counted under its *witness*; both copies alike."""

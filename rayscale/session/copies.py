@@ -25,12 +25,7 @@ class Loading:
 
     def modules(self) -> tuple[str, ...]:
         """Return the modules of both packages, in the order in which every process imports them."""
-        return tuple(name for package in self.order for name in _modules(package))
-
-    def load(self) -> None:
-        """Import both, in the drawn order; whatever the import raises is raised."""
-        for name in self.modules():
-            importlib.import_module(name)
+        return tuple(name for package in self.order for name in load(package))
 
 
 def make(base: Path, head: Path, folder: Path, count: int, draw: random.Random) -> list[Loading]:
@@ -55,7 +50,10 @@ def make(base: Path, head: Path, folder: Path, count: int, draw: random.Random) 
     return loadings
 
 
-def _modules(package: str) -> list[str]:
-    """Return *package* and its modules, which are as many and in the same order for like copies."""
+def load(package: str) -> list[str]:
+    """Import *package* and its modules; return their names, in the order of the alphabet."""
     folder = importlib.import_module(package).__path__
-    return [package, *(f"{package}.{module.name}" for module in pkgutil.iter_modules(folder))]
+    names = [package, *(f"{package}.{module.name}" for module in pkgutil.iter_modules(folder))]
+    for name in names:
+        importlib.import_module(name)
+    return names

@@ -5,7 +5,7 @@ import random
 import re
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Gate:
 
     revision: Revision
     dirty: bool
+    folder: Path  # of the copies
     loadings: Sequence[copies.Loading]
     in_base: set[str]
     removed: Sequence[str]
@@ -39,11 +40,17 @@ class Gate:
     allow_removed: bool
     allow_changed: Sequence[str]
     seed: int
+    replayed: bool
     coin: random.Random
     gated: int = 0  # cases that the base has too; fixed before the first pair
     spent: float = 0.0
     cases: list[GatedCase] = field(default_factory=list)
     others: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def packages(self) -> list[Path]:
+        """The copies of the kernels: what Ray's workers need."""
+        return sorted(self.folder.iterdir())
 
     @property
     def left(self) -> float:
@@ -73,7 +80,8 @@ def add_to(parser: pytest.Parser) -> None:
         "--against",
         metavar="REV",
         help="compare the kernels with those of a git revision, in pairs; 'REV...' is the "
-        "commit where it and HEAD parted",
+        "commit where it and HEAD parted; nothing after '=' is origin/main... or main..., on "
+        "main HEAD~1",
     )
     for option, default, text in (
         ("--tolerance", "5%", "the slowdown that must be caught"),
@@ -132,6 +140,7 @@ def settle(config: pytest.Config) -> Gate | None:
     # Not for the coins of the pairs alone: names and orders of import are drawn from it, too.
     coin = random.Random(seed)
     try:
+        name = name or revisions.usual_base(config.rootpath)
         revision = revisions.resolve(config.rootpath, name)
         base, head, folder = _snapshots(config, revision)
         loadings = copies.make(base, head, folder, LOADINGS, coin)
@@ -142,6 +151,7 @@ def settle(config: pytest.Config) -> Gate | None:
     return Gate(
         revision=revision,
         dirty=revisions.is_dirty(config.rootpath),
+        folder=folder,
         loadings=loadings,
         in_base=in_base,
         removed=removed,
@@ -154,6 +164,7 @@ def settle(config: pytest.Config) -> Gate | None:
         allow_removed=config.getoption("--allow-removed"),
         allow_changed=config.getoption("--allow-changed"),
         seed=seed,
+        replayed=config.getoption("--pair-seed") is not None,
         coin=coin,
     )
 
@@ -176,7 +187,24 @@ def parse_tolerance(text: str) -> float:
 def report(gate: Gate, width: int) -> str:
     """Return the table, the promise, and how to replay the session."""
     table = verdicts.summary(gate.cases, gate.others, gate.promise(), width=width)
-    return f"{table}against {gate.revision}; --pair-seed {gate.seed} replays the draws\n"
+    warnings = "".join(f"warning: {warning}\n" for warning in _warnings(gate))
+    return f"{table}{warnings}against {gate.revision}; --pair-seed {gate.seed} replays the draws\n"
+
+
+def _warnings(gate: Gate) -> Iterator[str]:
+    unsure = [case for case in gate.cases if case.verdict == "unsure"]
+    if unsure and not gate.unsure_fails:
+        yield (
+            f"{len(unsure)} unsure, and passed: a larger --pair-budget decides more, "
+            "--unsure=fail lets none pass"
+        )
+    if gate.tolerance < SAFE_TOLERANCE:
+        yield (
+            f"a tolerance below {SAFE_TOLERANCE:.0%} may take where a copy of the code lies in "
+            "memory for a slowdown: up to 2.9 % of a short call were seen"
+        )
+    if gate.replayed:
+        yield "the draws were replayed: the promise holds for a random seed alone"
 
 
 def write_markdown(gate: Gate, file: str | None) -> None:

@@ -31,6 +31,17 @@ class Revision:
         return f"{self.name} ({self.sha[:7]})"
 
 
+def usual_base(root: Path) -> str:
+    """Return what a change is usually compared with: where it left main; on main, what was before.
+
+    origin/main... if there is one, else main...; HEAD~1 where main is checked out.
+    """
+    if _git(root, "rev-parse", "--abbrev-ref", "HEAD") == "main":
+        return "HEAD~1"
+    has_origin = _git(root, "rev-parse", "--verify", "--quiet", "refs/remotes/origin/main")
+    return "origin/main..." if has_origin else "main..."
+
+
 def resolve(root: Path, name: str) -> Revision:
     """Return the revision that *name* means in the repository of *root*.
 
