@@ -41,6 +41,9 @@ def make(base: Path, head: Path, folder: Path, count: int, draw: random.Random) 
         for name, snapshot in zip(own, (base, head), strict=True):
             shutil.copytree(snapshot, folder / name)
             (folder / name / "__init__.py").touch()
+            # Ray ships packages by a hash of their content (2.60): of four that are alike, it
+            # unpacks one, under one name.
+            (folder / name / "NAME").write_text(name, encoding="utf-8")
         first, second = draw.sample(own, 2)
         loadings.append(Loading(*own, order=(first, second)))
     sys.path.insert(0, str(folder))
