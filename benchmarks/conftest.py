@@ -6,7 +6,7 @@ from benchmarks import matrix
 from rayscale.session.environment import usable_cpus
 from rayscale.session.options import OPTIONS
 
-collect_ignore = ["competitors.py"]  # a script, with packages of its own
+collect_ignore = ["competitors.py", "launches.py"]  # scripts, with packages of their own
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
