@@ -1,6 +1,7 @@
 """What the gate says: from pairs to a verdict, a sentence and a table per session."""
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -46,6 +47,8 @@ class GatedCase:
         if self.verdict == "unsure":
             if len(self.tests) > 1:
                 return "slower on one loading of the code, not on the next"
+            if math.isinf(self.interval.high):
+                return "no slowdown is ruled out yet"
             return f"a slowdown of {_by(max(self.interval.high, 1))} or more is ruled out"
         if self.verdict == "same" and self.total_ratio > 1 + self.tolerance:
             rare = f"all calls together took {_by(self.total_ratio)} longer"
