@@ -10,9 +10,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.session import cluster
+from rayscale.session.case import Case
 from rayscale.session.comparison import Comparison
 from rayscale.session.gate import GATE, parse_tolerance
-from rayscale.session.measure import Case, Measure
+from rayscale.session.measure import Measure
 from rayscale.session.options import CPUS_NEEDED, OPTIONS, rounds
 
 pytest_plugins = ["rayscale.session.plugin"]

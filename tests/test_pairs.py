@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rayscale.session.pairs import FEWEST, BudgetError, Record, Terms, compare, take_pair
+from rayscale.session.pairs import FEWEST, BudgetError, Record, compare, take_pair
+from rayscale.session.terms import Terms
 
 TERMS = Terms(tolerance=0.05, false_alarm=0.01, miss=0.01)
 

@@ -13,10 +13,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.analysis.verdicts import CONFIDENCE, GatedCase
 from rayscale.session import copies, pairs
+from rayscale.session.case import Case, find, functions
 from rayscale.session.cluster import Cluster
 from rayscale.session.copies import Loading
 from rayscale.session.gate import Gate
-from rayscale.session.measure import Case, check, find, functions
+from rayscale.session.measure import check
 from rayscale.session.pairs import Record
 from rayscale.session.witness import Witnessed
 

@@ -8,14 +8,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rayscale.analysis import verdicts
-from rayscale.analysis.verdicts import GatedCase
 from rayscale.session import copies, revisions
-from rayscale.session.pairs import LOADINGS, Terms
 from rayscale.session.revisions import Revision
+from rayscale.session.terms import LOADINGS, Terms
+
+if TYPE_CHECKING:
+    from rayscale.analysis.verdicts import GatedCase
 
 # Below, the layout of a copy in memory, up to 2.9 % of a short call, passes for a slowdown.
 LEAST_TOLERANCE, SAFE_TOLERANCE = 0.02, 0.05
@@ -44,7 +46,7 @@ class Gate:
     coin: random.Random
     gated: int = 0  # cases that the base has too; fixed before the first pair
     spent: float = 0.0
-    cases: list[GatedCase] = field(default_factory=list)
+    cases: "list[GatedCase]" = field(default_factory=list)
     others: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -67,6 +69,8 @@ class Gate:
 
     def promise(self) -> str:
         """Return what the verdicts of this session are worth, in words."""
+        from rayscale.analysis import verdicts  # SciPy takes a while to import, and loads NumPy
+
         return verdicts.promise(self.false_alarm, self.gated, self.tolerance, self.miss)
 
 
@@ -186,6 +190,8 @@ def parse_tolerance(text: str) -> float:
 
 def report(gate: Gate, width: int) -> str:
     """Return the table, the promise, and how to replay the session."""
+    from rayscale.analysis import verdicts
+
     table = verdicts.summary(gate.cases, gate.others, gate.promise(), width=width)
     warnings = "".join(f"warning: {warning}\n" for warning in _warnings(gate))
     return f"{table}{warnings}against {gate.revision}; --pair-seed {gate.seed} replays the draws\n"
@@ -209,6 +215,8 @@ def _warnings(gate: Gate) -> Iterator[str]:
 
 def write_markdown(gate: Gate, file: str | None) -> None:
     """Write the table to *file*, and append it to the page that CI shows, where there is one."""
+    from rayscale.analysis import verdicts
+
     text = verdicts.markdown(gate.cases, gate.others, gate.promise())
     if file:
         Path(file).write_text(text, encoding="utf-8")

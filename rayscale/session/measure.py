@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from rayscale.session.case import Case, find, functions
 from rayscale.session.cluster import Cluster
 from rayscale.session.environment import Conditions, conditions
 from rayscale.session.options import Rounds
@@ -22,42 +22,6 @@ from rayscale.session.witness import Witnessed
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 
 Call = Callable[[], NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is measured: problem x kernel x implementation x cpus x size."""
-
-    problem: str
-    kernel: str
-    implementation: str
-    cpus: int
-    size: str
-
-
-def functions(problem: str, kernel: str, implementation: str) -> tuple[str, str]:
-    """Return the names, in ``kernels``, of a case's kernel and implementation.
-
-    A kernel is called ``problem_kernel``, or ``problem`` where both are one word.
-
-    >>> functions("moving_average", "loop", "serial")
-    ('moving_average.moving_average_loop', 'implementations.serial')
-    >>> functions("timer", "timer", "ray_blocks")
-    ('timer.timer', 'implementations.ray_blocks')
-    """
-    name = problem if kernel == problem else f"{problem}_{kernel}"
-    return f"{problem}.{name}", f"implementations.{implementation}"
-
-
-def find(package: str, function: str) -> Callable[..., NDArray[Any]]:
-    """Return the *function* of *package*, such as ``timer.timer`` of ``kernels``.
-
-    >>> find("kernels", "timer.timer").__name__
-    'timer'
-    """
-    module, name = function.split(".")
-    found: Callable[..., NDArray[Any]] = getattr(import_module(f"{package}.{module}"), name)
-    return found
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from rayscale.analysis.sequential import SlowdownTest
+from rayscale.session.terms import LOADINGS, Terms
 
 FEWEST = 20  # pairs before any verdict: a median of fewer is no ground for one
 SHORTEST = 0.002  # seconds of an observation: below, the clock and the loop have a share in it
-LOADINGS = 2  # "slower" must be seen on each: the layout of a copy in memory can cost some per cent
 STRETCH = 3  # times its budget, for a case that may be slower and is not yet decided
 
 Call = Callable[[], object]
@@ -27,23 +27,6 @@ Clock = Callable[[], float]
 
 class BudgetError(Exception):
     """The budget cannot hold the fewest pairs; the message says which one could."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What is promised of a case: the slowdown that must be caught, and both error rates."""
-
-    tolerance: float
-    false_alarm: float
-    miss: float
-
-    def of_a_loading(self) -> "Terms":
-        """Return the terms of each loading's test.
-
-        "Slower" needs all, so their false alarms multiply; "not slower" needs one, so
-        their misses add up.
-        """
-        return Terms(self.tolerance, self.false_alarm ** (1 / LOADINGS), self.miss / LOADINGS)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.session import cluster, environment, gate, live, options, saving
+from rayscale.session.case import functions
 from rayscale.session.gate import GATE
-from rayscale.session.measure import functions
 from rayscale.session.options import CPUS_NEEDED, OPTIONS
 
 MARKS = (
