@@ -12,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from rayscale.session import cluster
 from rayscale.session.case import Case
 from rayscale.session.comparison import Comparison
-from rayscale.session.gate import GATE, parse_tolerance
+from rayscale.session.gate import GATE
 from rayscale.session.measure import Measure
 from rayscale.session.options import CPUS_NEEDED, OPTIONS, rounds
 
@@ -55,10 +55,9 @@ def measure(
     case = Case(problem, kernel, implementation, cpus, size)
     own_cluster = ray_cluster if implementation != "serial" else None
     if gate := request.config.stash[GATE]:
-        mark = request.node.get_closest_marker("tolerance")
-        tolerance = parse_tolerance(*mark.args) if mark else gate.tolerance
         words = [problem, *request.node.callspec.id.split("-")]
-        return Comparison(case, " ".join(words), gate, tolerance, benchmark, own_cluster)
+        nodeid = request.node.nodeid
+        return Comparison(case, " ".join(words), nodeid, gate, benchmark, own_cluster)
     return Measure(
         case=case,
         oversubscribed=request.node.get_closest_marker("oversubscribed") is not None,

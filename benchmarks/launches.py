@@ -50,7 +50,10 @@ def launch(choice: str, number: int) -> list[dict[str, Any]]:
 
 def table(seen: dict[str, list[dict[str, Any]]]) -> Table:
     """Return, for each case, how often it got each verdict, and how its launches' ratios spread."""
-    shown = Table("case", *WORST_FIRST, "ratio - 1, mean", "spread (1 sd)", "largest", "pairs")
+    shown = Table()
+    shown.add_column("case", no_wrap=True)
+    for heading in (*WORST_FIRST, "ratio - 1, mean", "spread (1 sd)", "largest", "pairs"):
+        shown.add_column(heading, justify="right")
     for name, gates in seen.items():
         verdicts = Counter(gate["verdict"] for gate in gates)
         off = 100 * (np.array([gate["ratio"] for gate in gates]) - 1)

@@ -26,7 +26,7 @@ SLOWER = replace(
     tests=("slower", "slower"),
     pairs=(64, 41),
 )
-PROMISE = promise(0.01, 24, 0.05, 0.01)
+PROMISE = promise(0.01, 24 * [0.05], 0.01)
 
 
 @pytest.mark.parametrize(

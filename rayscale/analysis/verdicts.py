@@ -92,17 +92,20 @@ def totals(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]]) -> str
     return ", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds)
 
 
-def promise(false_alarm: float, gated: int, tolerance: float, miss: float) -> str:
-    """Return what the gate promises, in words.
+def promise(false_alarm: float, tolerances: Sequence[float], miss: float) -> str:
+    """Return, in words, what the gate promises for cases of these *tolerances*.
 
-    >>> print(promise(0.01, 24, 0.05, 0.01))
+    >>> print(promise(0.01, 24 * [0.05], 0.01))
     At most 1 % chance of any false alarm among these 24 cases. Code slower by 5 % or more in every
     call is called not slower with at most 1 % chance per case. Medians are compared: rare slow
     calls, and work left behind for later, are not seen.
     """
+    slowdown = " or ".join(map(_share, sorted(set(tolerances))))
+    if len(set(tolerances)) > 1:
+        slowdown = f"its case's tolerance, {slowdown},"
     return (
         f"At most {_share(false_alarm)} chance of any false alarm among these "
-        f"{count(gated, 'case')}. Code slower by {_share(tolerance)} or more in every\ncall is "
+        f"{count(len(tolerances), 'case')}. Code slower by {slowdown} or more in every\ncall is "
         f"called not slower with at most {_share(miss)} chance per case. Medians are compared: "
         "rare slow\ncalls, and work left behind for later, are not seen."
     )

@@ -1,5 +1,6 @@
 """One case of the gate: both copies are loaded, checked, called in pairs, and judged."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from rayscale.analysis.text import duration
 from rayscale.analysis.verdicts import CONFIDENCE, GatedCase
 from rayscale.session import copies, pairs
 from rayscale.session.case import Case, find, functions
@@ -37,11 +39,16 @@ class Comparison:
 
     case: Case
     name: str
+    nodeid: str
     gate: Gate
-    tolerance: float
     benchmark: BenchmarkFixture
     cluster: Cluster | None
     calls: dict[str, int] = field(default_factory=dict)  # by the witness of each copy
+
+    @property
+    def tolerance(self) -> float:
+        """The slowdown that must be caught."""
+        return self.gate.tolerances[self.nodeid]
 
     @property
     def functions(self) -> tuple[str, str]:
@@ -70,9 +77,24 @@ class Comparison:
             return
         except pairs.BudgetError as error:
             self.gate.others.append((self.name, "refused: budget too small"))
-            pytest.fail(f"{self.name}: {error}", pytrace=False)
+            pytest.fail(f"{self.name}: {error}, {self._shortage(error.needed)}", pytrace=False)
         self.gate.spent += record.spent
         self._judge(record)
+
+    def _shortage(self, needed: float) -> str:
+        """Return what there is instead of *needed* seconds, and which budget would do."""
+        gate = self.gate
+        ample = 1.5 * needed
+        if gate.left < min(needed, gate.pair_budget):
+            return (
+                f"and {duration(gate.left)} of the session's {duration(gate.gate_budget)} are "
+                f"left; give --gate-budget {math.ceil(gate.spent + ample)} or more, or choose "
+                "fewer cases with -k"
+            )
+        return (
+            f"and its budget is {duration(gate.pair_budget)}; give --pair-budget "
+            f"{math.ceil(ample)} or leave the case out with -k"
+        )
 
     def _compare(self, rows: Result, expected: Result, bound: Mapping[str, Any]) -> Record:
         terms = self.gate.terms(self.tolerance)

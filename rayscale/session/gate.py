@@ -5,7 +5,7 @@ import random
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ class Gate:
     seed: int
     replayed: bool
     coin: random.Random
-    gated: int = 0  # cases that the base has too; fixed before the first pair
+    tolerances: dict[str, float] = field(default_factory=dict)  # of all compared, by test id
     spent: float = 0.0
     cases: "list[GatedCase]" = field(default_factory=list)
     others: list[tuple[str, str]] = field(default_factory=list)
@@ -59,9 +59,19 @@ class Gate:
         """Seconds of the session's budget that no case has spent."""
         return max(0.0, self.gate_budget - self.spent)
 
+    def admit(self, items: Iterable[pytest.Item]) -> None:
+        """Fix which cases are compared, before the first pair; UsageError for a wrong mark."""
+        for item in items:
+            mark = item.get_closest_marker("tolerance")
+            self.tolerances[item.nodeid] = (
+                parse_tolerance(f"{item.name}, mark tolerance", *map(str, mark.args))
+                if mark
+                else self.tolerance
+            )
+
     def terms(self, tolerance: float) -> Terms:
         """Return a case's share of the promise."""
-        return Terms(tolerance, self.false_alarm / max(1, self.gated), self.miss)
+        return Terms(tolerance, self.false_alarm / len(self.tolerances), self.miss)
 
     def missing(self, *functions: str) -> list[str]:
         """Return those of *functions*, such as ``timer.timer``, that the base lacks."""
@@ -71,7 +81,8 @@ class Gate:
         """Return what the verdicts of this session are worth, in words."""
         from rayscale.analysis import verdicts  # SciPy takes a while to import, and loads NumPy
 
-        return verdicts.promise(self.false_alarm, self.gated, self.tolerance, self.miss)
+        tolerances = list(self.tolerances.values())
+        return verdicts.promise(self.false_alarm, tolerances, self.miss)
 
 
 GATE = pytest.StashKey[Gate | None]()
@@ -132,7 +143,8 @@ def settle(config: pytest.Config) -> Gate | None:
         return None
     if not config.getoption("--benchmark-only"):
         raise pytest.UsageError("--against times what it compares: give --benchmark-only, too")
-    tolerance = parse_tolerance(config.getoption("--tolerance"))
+    tolerance = parse_tolerance("--tolerance", config.getoption("--tolerance"))
+    _prove_writable(config.getoption("--gate-summary"))
     shares = {
         option: _share(option, config.getoption(option)) for option in ("--false-alarm", "--miss")
     }
@@ -173,16 +185,16 @@ def settle(config: pytest.Config) -> Gate | None:
     )
 
 
-def parse_tolerance(text: str) -> float:
-    """Return a tolerance as a share; UsageError below 2 %.
+def parse_tolerance(where: str, text: str = "") -> float:
+    """Return a tolerance as a share; UsageError, which says *where*, below 2 %.
 
-    >>> parse_tolerance("5%")
+    >>> parse_tolerance("--tolerance", "5%")
     0.05
     """
-    tolerance = _share("--tolerance", text)
+    tolerance = _share(where, text)
     if tolerance < LEAST_TOLERANCE:
         raise pytest.UsageError(
-            f"--tolerance: {text} is below 2 %; where a copy of the code lies in memory already "
+            f"{where}: {text} is below 2 %; where a copy of the code lies in memory already "
             "changes short calls by so much, so nothing so small can be laid to a change"
         )
     return tolerance
@@ -204,7 +216,7 @@ def _warnings(gate: Gate) -> Iterator[str]:
             f"{len(unsure)} unsure, and passed: a larger --pair-budget decides more, "
             "--unsure=fail lets none pass"
         )
-    if gate.tolerance < SAFE_TOLERANCE:
+    if min(gate.tolerances.values()) < SAFE_TOLERANCE:
         yield (
             f"a tolerance below {SAFE_TOLERANCE:.0%} may take where a copy of the code lies in "
             "memory for a slowdown: up to 2.9 % of a short call were seen"
@@ -243,13 +255,26 @@ def _snapshots(config: pytest.Config, revision: Revision) -> tuple[Path, Path, P
     return base, head, folder / "copies"
 
 
+def _prove_writable(file: str | None) -> None:
+    """Raise UsageError now, and not after all is measured, if *file* cannot be written."""
+    if file is None:
+        return
+    try:
+        Path(file).open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise pytest.UsageError(
+            f'--gate-summary: cannot write to "{file}" ({error.strerror}); give a file in a '
+            "folder that exists"
+        ) from error
+
+
 def _share(option: str, text: str) -> float:
     """Return a share given in per cent, or as a fraction below 1."""
     number = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", text)
     share = float(number[1]) / (100 if number[2] else 1) if number else 0.0
     if not 0 < share < 1:
         raise pytest.UsageError(
-            f'{option}: "{text}" is no share between 0 and 100 %; give one such as {option} 5%'
+            f'{option}: "{text}" is no share between 0 and 100 %; give one such as 5%'
         )
     return share
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from rayscale.analysis.sequential import SlowdownTest
+from rayscale.analysis.text import duration
 from rayscale.session.terms import LOADINGS, Terms
 
 FEWEST = 20  # pairs before any verdict: a median of fewer is no ground for one
@@ -26,7 +27,11 @@ Clock = Callable[[], float]
 
 
 class BudgetError(Exception):
-    """The budget cannot hold the fewest pairs; the message says which one could."""
+    """The budget cannot hold the fewest pairs, which take *needed* seconds."""
+
+    def __init__(self, needed: float) -> None:
+        super().__init__(f"{FEWEST} pairs take {duration(needed)}")
+        self.needed = needed
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,7 @@ def compare(
     calls = max(1, math.ceil(SHORTEST / seconds))
     needed = FEWEST * 2 * calls * seconds
     if needed > budget:
-        raise BudgetError(
-            f"{FEWEST} pairs take {needed:.0f} s and the budget is {budget:.0f} s; "
-            f"give --pair-budget {math.ceil(1.5 * needed)} or leave the case out with -k"
-        )
+        raise BudgetError(needed)
     record = Record(calls, [], [], SlowdownTest(terms.tolerance, terms.false_alarm, terms.miss))
     limit, start = budget, clock()
     for loading in range(LOADINGS):

@@ -117,9 +117,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _settle_gate(config: pytest.Config, against: gate.Gate, items: list[pytest.Item]) -> None:
-    """Fix the number of gated cases; UsageError where there is nothing to compare."""
+    """Fix which cases are compared; UsageError where there is none."""
     common = [item for item in items if not against.missing(*_functions(item))]
-    against.gated = len(common)
+    against.admit(common)
     against.others += [(name, "removed") for name in against.removed]
     if items and not common:
         saving.save_nothing(config)

@@ -13,8 +13,8 @@ FOLDER = "results"
 
 
 def folder(config: pytest.Config) -> Path:
-    """Return where the runs of this machine are kept."""
-    return config.rootpath / FOLDER / environment.fingerprint(environment.hardware())
+    """Return where the runs of this machine, or what gates saw on it, are kept."""
+    return _storage(config) / environment.fingerprint(environment.hardware())
 
 
 def choose_folder(config: pytest.Config) -> None:
@@ -23,8 +23,12 @@ def choose_folder(config: pytest.Config) -> None:
     What a gate saw goes into results/gates/: it is no run, and nothing to compare with.
     """
     if not options.given(config, "--benchmark-storage"):
-        gates = [] if config.getoption("--against") is None else ["gates"]
-        config.option.benchmark_storage = f"file://{config.rootpath.joinpath(FOLDER, *gates)}"
+        config.option.benchmark_storage = f"file://{_storage(config)}"
+
+
+def _storage(config: pytest.Config) -> Path:
+    gates = [] if config.getoption("--against") is None else ["gates"]
+    return config.rootpath.joinpath(FOLDER, *gates)
 
 
 def save_every_timed_run(config: pytest.Config) -> None:
