@@ -107,6 +107,7 @@ def test_same_code_passes(project: Project) -> None:
         assert gate["verdict"] in ("same", "faster")  # a layout may make either copy faster
         assert gate["base_sha"] == sha
         assert gate["dirty"] is False
+        assert gate["false_alarm"] == pytest.approx(0.00001 / 2)  # shared by both
         assert f"--pair-seed {gate['seed']} replays the draws" in output
         assert sum(len(loading) for loading in gate["raw_pairs"]) == sum(gate["pairs"]) >= 20
 

@@ -21,6 +21,7 @@ from rayscale.session.copies import Loading
 from rayscale.session.gate import Gate
 from rayscale.session.measure import check
 from rayscale.session.pairs import Record
+from rayscale.session.terms import Terms
 from rayscale.session.witness import Witnessed
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class Comparison:
     calls: dict[str, int] = field(default_factory=dict)  # by the witness of each copy
 
     @property
-    def tolerance(self) -> float:
-        """The slowdown that must be caught."""
-        return self.gate.tolerances[self.nodeid]
+    def terms(self) -> Terms:
+        """The case's share of the promise."""
+        return self.gate.terms(self.nodeid)
 
     @property
     def functions(self) -> tuple[str, str]:
@@ -97,14 +98,13 @@ class Comparison:
         )
 
     def _compare(self, rows: Result, expected: Result, bound: Mapping[str, Any]) -> Record:
-        terms = self.gate.terms(self.tolerance)
         budget = min(self.gate.pair_budget, self.gate.left)
         if self.cluster is None:
             load = partial(self._load, rows, expected, bound, None)
-            return pairs.compare(load, terms, budget, self.gate.left, self.gate.coin)
+            return pairs.compare(load, self.terms, budget, self.gate.left, self.gate.coin)
         with self.cluster.grant(self.case.cpus) as group:
             load = partial(self._load, rows, expected, bound, group)
-            record = pairs.compare(load, terms, budget, self.gate.left, self.gate.coin)
+            record = pairs.compare(load, self.terms, budget, self.gate.left, self.gate.coin)
             for witness, calls in self.calls.items():
                 self.cluster.tally(witness, rows=len(rows) * calls)
             return record
@@ -185,7 +185,7 @@ class Comparison:
             total_ratio=sum(head) / sum(base),
             tests=tuple(test.verdict for test in record.tests),
             pairs=tuple(len(loading) for loading in record.pairs),
-            tolerance=self.tolerance,
+            tolerance=self.terms.tolerance,
         )
         self.gate.cases.append(gated)
         self.benchmark.extra_info.update(
@@ -193,6 +193,8 @@ class Comparison:
             gate=asdict(gated)
             | {
                 "verdict": gated.verdict,
+                "false_alarm": self.terms.false_alarm,
+                "miss": self.terms.miss,
                 "against": self.gate.revision.name,
                 "base_sha": self.gate.revision.sha,
                 "dirty": self.gate.dirty,

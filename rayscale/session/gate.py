@@ -69,9 +69,9 @@ class Gate:
                 else self.tolerance
             )
 
-    def terms(self, tolerance: float) -> Terms:
+    def terms(self, nodeid: str) -> Terms:
         """Return a case's share of the promise."""
-        return Terms(tolerance, self.false_alarm / len(self.tolerances), self.miss)
+        return Terms(self.tolerances[nodeid], self.false_alarm / len(self.tolerances), self.miss)
 
     def missing(self, *functions: str) -> list[str]:
         """Return those of *functions*, such as ``timer.timer``, that the base lacks."""
