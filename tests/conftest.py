@@ -1,10 +1,15 @@
-"""What several tests need: a copy of the project that they may change."""
+"""What several tests need: a copy of the project that they may change; saved launches."""
 
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+from rayscale.analysis.files import keep
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,3 +26,95 @@ def copy_project() -> Callable[[Path], Path]:
         return folder
 
     return copy
+
+
+Save = Callable[..., Path]
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    """Return a function that writes a launch into results/, in pytest-benchmark's format."""
+
+    def one(
+        medians: Mapping[str, float],
+        *,
+        name: str = "run",
+        series: Mapping[str, Any] | None = None,
+        folder: str = "here-2cpu-8gib",
+        **changes: Any,
+    ) -> Path:
+        contents = {
+            "machine_info": {
+                "hardware": {"cpu": folder, "cpus": 2},
+                "software": {"python": "3.11.7", "ray": "2.60.0", "numpy": "2.4.6"},
+            },
+            "commit_info": {"id": "3f2a91c0", "dirty": False},
+            "benchmarks": [record(case, seconds) for case, seconds in medians.items()],
+            "datetime": "2026-11-24T08:00:00+00:00",
+            "version": "5.3.1",
+            "rayscale": {
+                "format": 1,
+                "kind": "launch",
+                "failed": [],
+                "control": [0.002],
+                **({"series": series} if series else {}),
+            },
+        } | changes
+        return keep(tmp_path / "results" / folder, name, json.dumps(contents).encode())
+
+    return one
+
+
+def record(case: str, seconds: float) -> dict[str, Any]:
+    """Return the entry of a *case* such as 'loop-ray_blocks-cpus2-small', of seven rounds."""
+    kernel, implementation, *cpus, size = case.split("-")
+    return {
+        "name": f"test_moving_average[{case}]",
+        "fullname": f"benchmarks/test_moving_average.py::test_moving_average[{case}]",
+        "params": {"kernel": kernel},
+        "extra_info": {
+            "problem": "moving_average",
+            "kernel": kernel,
+            "implementation": implementation,
+            "cpus": int(cpus[0].removeprefix("cpus")) if cpus else 1,
+            "size": size,
+        },
+        "stats": {
+            "min": 0.9 * seconds,
+            "median": seconds,
+            "rounds": 7,
+            "data": [seconds * (0.9 + 0.1 * number / 3) for number in range(7)],
+        },
+    }
+
+
+@pytest.fixture
+def save_series(save: Save) -> Callable[..., list[Path]]:
+    """Return a function that saves a series of launches, whose times differ by *spread*."""
+
+    def several(
+        medians: Mapping[str, float],
+        *,
+        launches: int = 10,
+        spread: float = 0.01,
+        seed: int = 0,
+        kind: str = "launches",
+        **changes: Any,
+    ) -> list[Path]:
+        draw = np.random.default_rng(seed)
+        noise = np.exp(draw.normal(0, spread, (launches, len(medians))))
+        return [
+            save(
+                {case: medians[case] * factor for case, factor in zip(medians, row, strict=True)},
+                series={
+                    "id": f"{changes.get('name')}{seed}",
+                    "launch": number,
+                    "launches": launches,
+                    "kind": kind,
+                },
+                **changes,
+            )
+            for number, row in enumerate(noise)
+        ]
+
+    return several

@@ -1,17 +1,16 @@
 """The summary after a run: per problem and size a table, the COST line, the figures read aloud."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
 
 from rayscale.analysis.cases import MeasuredCase, blocks
 from rayscale.analysis.gain import Gain, cost, fastest, gain
 from rayscale.analysis.intervals import Interval
-from rayscale.analysis.text import count, digits, duration, percent
+from rayscale.analysis.text import count, digits, duration, percent, printed
 
 LEGEND = (
     "Cells: median time (n rounds), efficiency; below, speed-up over the serial case of the same "
@@ -22,15 +21,10 @@ LEGEND = (
 
 def render(records: Sequence[Mapping[str, Any]], width: int) -> str:
     """Return the summary of *records*, a saved run's ``benchmarks``, *width* characters wide."""
-    out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False)
+    parts: list[RenderableType] = []
     for block in blocks([MeasuredCase.from_record(record) for record in records]).values():
-        console.print(_table(block))
-        for line in (*_footnotes(block), _cost_line(block), *_sentences(block)):
-            console.print(line)
-        console.print()
-    console.print(LEGEND)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+        parts += [_table(block), *_footnotes(block), _cost_line(block), *_sentences(block), ""]
+    return printed(*parts, LEGEND, width=width)
 
 
 def _table(block: Sequence[MeasuredCase]) -> Table:

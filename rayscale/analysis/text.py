@@ -1,6 +1,10 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and write them; tables as text."""
+
+import io
+import re
 
 import numpy as np
+from rich.console import Console, RenderableType
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 
@@ -42,7 +46,50 @@ def percent(share: float) -> str:
 def count(number: int, noun: str) -> str:
     """Return *number* with its noun.
 
-    >>> count(1, "CPU"), count(2, "CPU")
-    ('1 CPU', '2 CPUs')
+    >>> count(1, "CPU"), count(2, "CPU"), count(3, "launch")
+    ('1 CPU', '2 CPUs', '3 launches')
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    plural = "es" if noun.endswith("ch") else "s"
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
+def share(part: float) -> str:
+    """Return a *part* of 1 in per cent, with three digits.
+
+    >>> share(0.05), share(0.00041666)
+    ('5 %', '0.0417 %')
+    """
+    return f"{part * 100:.3g} %"
+
+
+def parse_share(text: str) -> float:
+    """Return the share in *text*, in per cent or as a fraction; ValueError unless it is in (0, 1).
+
+    >>> parse_share("5%"), parse_share("0.05")
+    (0.05, 0.05)
+    """
+    number = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", text)
+    part = float(number[1]) / (100 if number[2] else 1) if number else 0.0
+    if not 0 < part < 1:
+        raise ValueError(f'"{text}" is no share between 0 and 100 %; give one such as 5%')
+    return part
+
+
+def rate(probability: float) -> str:
+    """Return a *probability* with two digits, never rounded to certainty.
+
+    >>> rate(0.974), rate(0.9999), rate(0.0001)
+    ('0.97', '>0.99', '<0.01')
+    """
+    if probability > 0.99:
+        return ">0.99"
+    return f"{probability:.2f}" if probability >= 0.01 else "<0.01"
+
+
+def printed(*parts: RenderableType, width: int) -> str:
+    """Return *parts*, strings and tables, as lines of text, *width* characters wide at most."""
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False)
+    for part in parts:
+        console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())

@@ -1,17 +1,15 @@
 """What the gate says: from pairs to a verdict, a sentence and a table per session."""
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from rayscale.analysis.intervals import Interval
-from rayscale.analysis.text import count, duration
+from rayscale.analysis.text import count, duration, printed, share
 
 CONFIDENCE = 0.99
 Verdict = Literal["slower", "unsure", "same", "faster"]
@@ -71,13 +69,13 @@ def summary(
     cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], promise: str, *, width: int
 ) -> str:
     """Return the table of *cases*, worst first, and of the *others*: names with what they are."""
-    return _printed(_table(cases, others, box.SIMPLE), totals(cases, others), promise, width=width)
+    return printed(_table(cases, others, box.SIMPLE), totals(cases, others), promise, width=width)
 
 
 def markdown(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], promise: str) -> str:
     """Return the same as Markdown."""
     table = _table(cases, others, box.MARKDOWN)
-    text = _printed(table, "", totals(cases, others), "", promise, width=10_000)
+    text = printed(table, "", totals(cases, others), "", promise, width=10_000)
     return f"## Performance gate\n\n{text}"
 
 
@@ -100,13 +98,13 @@ def promise(false_alarm: float, tolerances: Sequence[float], miss: float) -> str
     call is called not slower with at most 1 % chance per case. Medians are compared: rare slow
     calls, and work left behind for later, are not seen.
     """
-    slowdown = " or ".join(map(_share, sorted(set(tolerances))))
+    slowdown = " or ".join(map(share, sorted(set(tolerances))))
     if len(set(tolerances)) > 1:
         slowdown = f"its case's tolerance, {slowdown},"
     return (
-        f"At most {_share(false_alarm)} chance of any false alarm among these "
+        f"At most {share(false_alarm)} chance of any false alarm among these "
         f"{count(len(tolerances), 'case')}. Code slower by {slowdown} or more in every\ncall is "
-        f"called not slower with at most {_share(miss)} chance per case. Medians are compared: "
+        f"called not slower with at most {share(miss)} chance per case. Medians are compared: "
         "rare slow\ncalls, and work left behind for later, are not seen."
     )
 
@@ -132,14 +130,6 @@ def _table(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], style:
     return table
 
 
-def _printed(*parts: Any, width: int) -> str:
-    out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False)
-    for part in parts:
-        console.print(part)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
-
-
 def _rank(kind: str) -> int:
     return (*WORST_FIRST, kind).index(kind)
 
@@ -148,7 +138,3 @@ def _by(ratio: float) -> str:
     """Return by how much a *ratio* differs from 1, in per cent."""
     percent = abs(ratio - 1) * 100
     return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.1f} %"
-
-
-def _share(share: float) -> str:
-    return f"{share * 100:.3g} %"

@@ -101,18 +101,39 @@ def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 @cache
 def hardware() -> dict[str, Any]:
     """Return what the machine is, stable from run to run."""
+    processor = cpuinfo.get_cpu_info()
     return {
-        "cpu": cpuinfo.get_cpu_info().get("brand_raw", platform.processor() or "unknown"),
+        "cpu": processor.get("brand_raw", platform.processor() or "unknown"),
         "cpus": usable_cpus(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "memory_gib": round(_usable_memory() / 2**30),
         "architecture": platform.machine(),
+        "kernel": f"{platform.system()} {platform.release().split('.')[0]}",
+        "virtualised": "hypervisor" in processor.get("flags", ()),
     }
 
 
+def _usable_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the bytes that this process may use: the machine's, or the container's limit."""
+    total = psutil.virtual_memory().total
+    for limit in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
+        if limit.is_file() and (text := limit.read_text().strip()) != "max":
+            total = min(total, int(text))
+    return total
+
+
 def software() -> dict[str, str]:
-    """Return the versions of what the timings depend on."""
+    """Return the versions and settings of what the timings depend on; NumPy is loaded by now."""
     packages = ("ray", "numpy", "pandas", "pytest-benchmark")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+    blas = (pool for pool in threadpool_info() if pool["user_api"] == "blas")
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "blas": " and ".join(
+            f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} thread"
+            for pool in blas
+        ),
+        "allocator": _allocator(),
+    }
 
 
 def fingerprint(machine: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import random
-import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -270,13 +269,12 @@ def _prove_writable(file: str | None) -> None:
 
 def _share(option: str, text: str) -> float:
     """Return a share given in per cent, or as a fraction below 1."""
-    number = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", text)
-    share = float(number[1]) / (100 if number[2] else 1) if number else 0.0
-    if not 0 < share < 1:
-        raise pytest.UsageError(
-            f'{option}: "{text}" is no share between 0 and 100 %; give one such as 5%'
-        )
-    return share
+    from rayscale.analysis.text import parse_share  # it loads NumPy
+
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"{option}: {error}") from error
 
 
 def _seconds(option: str, text: str) -> float:

@@ -85,7 +85,10 @@ def _last_times(results: Path) -> dict[str, float]:
     runs = sorted(results.glob("[0-9]*.json"))
     if not runs:
         return {}
-    benchmarks = json.loads(runs[-1].read_text(encoding="utf-8"))["benchmarks"]
+    try:
+        benchmarks = json.loads(runs[-1].read_text(encoding="utf-8"))["benchmarks"]
+    except ValueError:  # a broken file: the estimate does without, `rayscale runs` names it
+        return {}
     return {
         one["fullname"]: one["extra_info"]["gate"]["seconds"]
         if "gate" in one["extra_info"]

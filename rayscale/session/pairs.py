@@ -71,7 +71,7 @@ def compare(
     cannot hold 20.
     """
     arms = load(0)
-    seconds = _warm_up(arms, coin, clock)
+    seconds = _warm_up(arms, coin, clock, rounds=3)
     calls = max(1, math.ceil(SHORTEST / seconds))
     needed = FEWEST * 2 * calls * seconds
     if needed > budget:
@@ -81,7 +81,7 @@ def compare(
     for loading in range(LOADINGS):
         if loading:
             arms = load(loading)
-            _warm_up(arms, coin, clock)
+            _warm_up(arms, coin, clock, rounds=1)
         own = terms.of_a_loading()
         test = SlowdownTest(own.tolerance, own.false_alarm, own.miss)
         record.tests.append(test)
@@ -122,7 +122,7 @@ def _observe(call: Call, calls: int, clock: Clock) -> float:
     return (clock() - start) / calls
 
 
-def _warm_up(arms: Arms, coin: random.Random, clock: Clock, rounds: int = 3) -> float:
+def _warm_up(arms: Arms, coin: random.Random, clock: Clock, rounds: int) -> float:
     """Call both alike, in drawn orders; return the seconds of a call of the faster one."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):

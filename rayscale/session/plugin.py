@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -12,6 +12,12 @@ from rayscale.session.case import functions
 from rayscale.session.gate import GATE
 from rayscale.session.options import CPUS_NEEDED, OPTIONS
 
+if TYPE_CHECKING:
+    from rayscale.session.control import Control
+
+if TYPE_CHECKING:
+    pass
+
 MARKS = (
     "ray(cpus=1): needs so many CPUs of the session's Ray cluster; a case's own count wins",
     "overhead: what Ray costs apart from any kernel; no case of the matrix",
@@ -20,6 +26,9 @@ MARKS = (
     "no_case: stands for a benchmark that has no case at the sizes asked for; deselected",
 )
 MEASURED = pytest.StashKey[list[Mapping[str, Any]]]()  # the benchmarks whose tests passed
+FAILED = pytest.StashKey[list[str]]()  # the ids of those whose tests did not
+# None where nothing is timed, or all is timed in pairs.
+CONTROL: "pytest.StashKey[Control | None]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
     asked = config.stash[OPTIONS] = options.settle(config)
     config.stash[MEASURED] = []
+    config.stash[FAILED] = []
     options.choose_for_benchmark(config)
     if asked.ray_address:
         cluster.prepare_existing()
@@ -41,7 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
         cluster.prepare_private()
     config.stash[GATE] = gate.settle(config)  # puts its copies of the kernels on Ray's paths
     saving.choose_folder(config)
+    config.stash[CONTROL] = None
     if asked.timed:
+        if config.stash[GATE] is None:
+            from rayscale.session.control import Control  # it loads NumPy
+
+            config.stash[CONTROL] = Control()
         saving.save_every_timed_run(config)
         config.pluginmanager.register(live.LiveLine(config, saving.folder(config)), "rayscale-live")
     else:
@@ -145,12 +160,26 @@ def _cpus_needed(item: pytest.Item) -> int:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Time the control before and after each case."""
+    control = item.config.stash[CONTROL] if "measure" in getattr(item, "fixturenames", ()) else None
+    if control:
+        control.sample()
+    done = yield
+    if control:
+        control.sample()
+    return done
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep the timings of a test that failed, before or after them, out of the saved run."""
     report = yield
     benchmark = getattr(item, "funcargs", {}).get("benchmark")
+    if report.failed and "benchmark" in getattr(item, "fixturenames", ()):
+        item.config.stash[FAILED].append(item.nodeid)
     if benchmark is not None and not item.config.stash[GATE]:  # the gate saves failures, too
         if report.failed:
             benchmark.has_error = True
@@ -174,6 +203,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """Save what the timings depend on."""
     saving.describe_machine(machine_info)
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Save what failed, and how the machine was."""
+    control, failed = config.stash[CONTROL], config.stash[FAILED]
+    saving.describe_launch(
+        output_json,
+        failed=sorted(set(failed)),
+        control=control.seconds if control else [],
+        kind="gate" if config.stash[GATE] else "launch",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
