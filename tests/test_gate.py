@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -304,14 +305,26 @@ def test_unsure_passes_with_a_warning_or_fails_on_request(project: Project) -> N
     """What a small budget cannot tell is unsure: said, and a failure where none is wanted."""
     project.nap("__import__('random').random() / 500")
     project.commit()
-    code, output = project.gate("--against=HEAD", "--pair-budget=0.2", FAST)
+    asked = ("--against=HEAD", FAST, "--pair-budget=0.2", "--pair-seed=7", "--tolerance=3%")
+    code, output = project.gate(*asked)
+    first = head_first(project)
     assert code == 0, output
     assert re.search(r"numpy serial small .* unsure: ", output)
     assert "warning: 1 unsure, and passed: a larger --pair-budget decides more" in output
+    assert "warning: a tolerance below 5%" in output
+    assert "warning: the draws were replayed" in output
 
-    code, output = project.gate("--against=HEAD", "--pair-budget=0.2", "--unsure=fail", FAST)
+    shutil.rmtree(project.root / "results")
+    code, output = project.gate(*asked, "--unsure=fail")
     assert code == 1, output
     assert re.search(r"^moving_average numpy serial small: unsure, ", output, re.MULTILINE)
+    assert head_first(project) == first  # the same seed draws the same orders
+
+
+def head_first(project: Project) -> list[bool]:
+    """Return which of the first 20 pairs had the head's call first."""
+    (one,) = project.saved()
+    return [pair["head_first"] for pair in one["extra_info"]["gate"]["raw_pairs"][0][:20]]
 
 
 @pytest.mark.parametrize("option", ["--pair-budget", "--gate-budget"])

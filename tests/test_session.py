@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -233,6 +234,14 @@ def test_run_saves_what_was_timed(
     assert case["extra_info"]["workers"] == (0 if implementation == "serial" else cpus)
 
 
+def test_run_saves_how_the_machine_was(timed: Run) -> None:
+    """The control was timed three times before each case and after it; the launch has them all."""
+    controls = [case["extra_info"]["control"] for case in timed.cases.values()]
+
+    assert [len(control) for control in controls] == [6] * 6
+    assert timed.contents["rayscale"]["control"] == [*chain.from_iterable(controls)]
+
+
 def test_run_has_equal_conditions_in_every_arm(timed: Run) -> None:
     """Driver and workers have one BLAS thread, one niceness, one allocator, whatever was set."""
     infos = [case["extra_info"] for case in timed.cases.values()]
@@ -311,8 +320,15 @@ def test_case_with_a_wrong_result_fails(faulty: Run) -> None:
 
 
 def test_case_that_fails_is_not_saved(faulty: Run) -> None:
-    """Whether a case fails before its timing or after, its neighbours are saved and it is not."""
+    """Whether a case fails before its timing or after, its neighbours are saved and it is not.
+
+    That it failed is.
+    """
     assert set(faulty.cases) == {"loop-serial-small"}
+    assert [case.partition("[")[2] for case in faulty.contents["rayscale"]["failed"]] == [
+        "numpy-serial-small]",
+        "pandas-serial-small]",
+    ]
 
 
 def test_case_that_fails_is_not_in_the_summary(faulty: Run) -> None:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -20,6 +21,7 @@ class Case(msgspec.Struct, frozen=True):
     id: str
     median: float
     rounds: int
+    control: float | None = None  # seconds, at the time of the case
     problem: str | None = None  # none of these five: another suite's, or a case of overhead
     kernel: str | None = None
     implementation: str | None = None
@@ -49,7 +51,7 @@ class Series(msgspec.Struct, frozen=True):
     kind: Literal["baseline", "launches", "alternating"]
 
 
-class Launch(msgspec.Struct, frozen=True):
+class Launch(msgspec.Struct, frozen=True, dict=True):
     """One process that ran the suite, as its file tells."""
 
     file: str
@@ -68,7 +70,7 @@ class Launch(msgspec.Struct, frozen=True):
         """Whether this suite made it, and not another one."""
         return any(case.problem is not None for case in self.cases)
 
-    @property
+    @cached_property
     def medians(self) -> dict[str, Case]:
         """Its cases by id; where this suite made it, those of overhead are left out."""
         return {
@@ -90,6 +92,17 @@ class _Benchmark(msgspec.Struct):
     fullname: str
     stats: _Stats
     extra_info: dict[str, Any] = {}
+
+
+class _Words(msgspec.Struct):
+    """What the suite saves with a case."""
+
+    problem: str
+    kernel: str
+    implementation: str
+    cpus: int
+    size: str
+    control: tuple[float, ...] = ()
 
 
 class _Own(msgspec.Struct):
@@ -166,18 +179,14 @@ def _prove(file: Path, saved: _File) -> None:
 
 
 def _case(saved: _Benchmark) -> Case:
-    info = saved.extra_info
-    return msgspec.convert(
-        {
-            "id": saved.fullname,
-            "median": saved.stats.median,
-            "rounds": saved.stats.rounds,
-            **{name: info.get(name) for name in ("problem", "kernel", "implementation", "size")},
-            "cpus": info.get("cpus"),
-        },
-        Case,
-        strict=False,
-    )
+    stats = saved.stats
+    try:
+        own = msgspec.convert(saved.extra_info, _Words)
+    except msgspec.ValidationError:  # another suite's words, or a case of overhead
+        return Case(saved.fullname, stats.median, stats.rounds)
+    control = median(own.control) if own.control else None
+    words = own.problem, own.kernel, own.implementation, own.cpus, own.size
+    return Case(saved.fullname, stats.median, stats.rounds, control, *words)
 
 
 def _moment(file: Path, text: str) -> datetime:

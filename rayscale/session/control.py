@@ -23,13 +23,14 @@ class Control:
         self.seconds: list[float] = []
         self._numbers = np.ones(2**13)
 
-    def sample(self, rounds: int = 3) -> None:
-        """Time it some rounds more."""
+    def sample(self, rounds: int = 3) -> list[float]:
+        """Time it some rounds more; return the seconds of these."""
         for _ in range(rounds):
             start = time.perf_counter()
             self._interpreted()
             self._vectorised()
             self.seconds.append(time.perf_counter() - start)
+        return self.seconds[-rounds:]
 
     def _interpreted(self) -> float:
         total = 0.0

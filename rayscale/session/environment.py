@@ -122,16 +122,15 @@ def _usable_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def software() -> dict[str, str]:
-    """Return the versions and settings of what the timings depend on; NumPy is loaded by now."""
+    """Return the versions and settings of what the timings depend on."""
+    import numpy as np  # not before threads and allocator are fixed
+
     packages = ("ray", "numpy", "pandas", "pytest-benchmark")
-    blas = (pool for pool in threadpool_info() if pool["user_api"] == "blas")
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
-        "blas": " and ".join(
-            f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} thread"
-            for pool in blas
-        ),
+        "blas": f"{blas['name']} {blas['version']}, {conditions().blas_threads} thread",
         "allocator": _allocator(),
     }
 
