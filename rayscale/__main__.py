@@ -35,12 +35,12 @@ class Name(click.ParamType[str]):
 
     name = "name"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name as it is."""
         if not re.fullmatch(r"[\w.-]+", value):
-            self.fail(f'"{value}" is no part of a file\'s name; give letters and digits', param, ctx)
+            self.fail(
+                f'"{value}" is no part of a file\'s name; give letters and digits', param, ctx
+            )
         return str(value)
 
 
