@@ -4,7 +4,8 @@ A saved time speaks of its day too: on a shared machine the same call takes up t
 hour later.  The control is timed before and after every case, so that a comparison of
 stored runs can divide by it, and say when it was the machine that changed.  Its median over the
 launch is used: over 40 launches of identical code within 12 minutes that varied by 0.8 % (one
-standard deviation), and to divide a case by what was timed just around it doubled the case's spread.
+standard deviation), and to divide a case by what was timed just around it doubled the case's
+spread.
 
 Its two halves, of about a millisecond each, are what the kernels consist of: interpreted and
 vectorised work.

@@ -15,9 +15,6 @@ from rayscale.session.options import CPUS_NEEDED, OPTIONS
 if TYPE_CHECKING:
     from rayscale.session.control import Control
 
-if TYPE_CHECKING:
-    pass
-
 MARKS = (
     "ray(cpus=1): needs so many CPUs of the session's Ray cluster; a case's own count wins",
     "overhead: what Ray costs apart from any kernel; no case of the matrix",
