@@ -15,6 +15,7 @@ from rayscale.session.comparison import Comparison
 from rayscale.session.gate import GATE
 from rayscale.session.measure import Measure
 from rayscale.session.options import CPUS_NEEDED, OPTIONS, rounds
+from rayscale.session.probe import Probe
 
 pytest_plugins = ["rayscale.session.plugin"]
 
@@ -64,4 +65,25 @@ def measure(
         benchmark=benchmark,
         rounds=rounds(request.node),
         cluster=own_cluster,
+    )
+
+
+@pytest.fixture
+def probe(
+    request: pytest.FixtureRequest,
+    benchmark: BenchmarkFixture,
+    ray_cluster: cluster.Cluster | None,
+    implementation: str,
+    cpus: int,
+) -> Probe:
+    """Time what a way of running costs by itself: ``probe(kernel, rows)``."""
+    name = request.function.__name__.removeprefix("test_")
+    benchmark.group = f"overhead {name}"
+    return Probe(
+        name=name,
+        implementation=implementation,
+        cpus=cpus,
+        benchmark=benchmark,
+        rounds=rounds(request.node).fewest,
+        cluster=ray_cluster if implementation != "serial" else None,
     )

@@ -36,6 +36,39 @@ SHAPES = {"small": (100, 100), "article": (1000, 1000), "large": (10_000, 1000)}
 CALLS = 4
 SECONDS = {"small": 0.1, "article": 1.0}  # of each timer's sleep
 
+# What Ray costs by itself, beside the article's size: the amounts that each probe goes through.
+LENGTHS = {
+    "10us": 10e-6,
+    "30us": 30e-6,
+    "100us": 100e-6,
+    "300us": 300e-6,
+    "1ms": 1e-3,
+    "3ms": 3e-3,
+    "10ms": 10e-3,
+    "30ms": 30e-3,
+    "100ms": 100e-3,
+}
+NBYTES = {"1KiB": 2**10, "96KiB": 96 * 2**10, "104KiB": 104 * 2**10, "1MiB": 2**20, "8MiB": 2**23}
+PROBES = {
+    "task_length": tuple(LENGTHS),
+    "empty_tasks": (1, 10, 100, 1000),
+    "bytes_in": tuple(NBYTES),
+    "bytes_out": tuple(NBYTES),
+}
+PROBE_NAMES = ("implementation", "cpus", "amount")
+
+
+def probes(name: str, cpus: tuple[int, ...], sizes: tuple[str, ...]) -> Iterator[ParameterSet]:
+    """Return what the probe *name* goes through, at each CPU count; serially too, for the ideal."""
+    if "article" not in sizes:
+        return
+    for amount in PROBES[name]:
+        if name == "task_length":
+            yield pytest.param("serial", 1, amount, id=f"serial-{amount}")
+        for count in cpus:
+            at = f"ray_per_row-cpus{count}-{amount}"
+            yield pytest.param("ray_per_row", count, amount, id=at, marks=pytest.mark.ray)
+
 
 def cases(
     problem: str, cpus: tuple[int, ...], sizes: tuple[str, ...], cores: int

@@ -1,4 +1,4 @@
-"""The command ``rayscale``: make launches, list, compare and export what is kept."""
+"""The command ``rayscale``: make launches; list, compare, show and export what is kept."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 REFUSED = 4  # the request cannot be met; the same number as pytest's usage errors
-WIDTH = 110  # of tables, at least
+WIDTH = 130  # of tables: a case, two times with their spread, a ratio with its interval
 
 
 class Share(click.ParamType[float]):
@@ -231,6 +231,62 @@ def export(results: Path, runs: str, output: Path) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     click.echo(f"{rows} rounds: {output}")
+
+
+@rayscale.command()
+@click.argument("run", required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write [default: report.html, or the terminal for Markdown].",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["html", "md"]),
+    default="html",
+    show_default=True,
+    help="One page, or Markdown for a README or a pull request.",
+)
+@click.option(
+    "--charts",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the charts into this folder, too, as .svg files.",
+)
+@click.pass_obj
+def report(
+    results: Path, run: str | None, output: Path | None, style: str, charts: Path | None
+) -> None:
+    """Show whether Ray pays: sentences, tables and charts on one page that needs no network.
+
+    RUN is a NAME of kept runs, a file, a folder or a quoted glob, as in compare; by default the
+    newest run.  Of several runs the newest is reported, and all are its history; else the history
+    is that of its machine.
+    """
+    from rayscale.analysis import store
+    from rayscale.analysis.files import write_whole
+    from rayscale.analysis.report import contents, page, subject
+
+    try:
+        chosen, kept, faults = store.subject(run, results, _here)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    reported = contents.contents(subject.read(chosen), kept)
+    if charts:
+        page.write_charts(reported, charts)
+    text = (
+        page.page(reported)
+        if style == "html"
+        else page.markdown(reported, str(charts) if charts else None)
+    )
+    if output is None and style == "md":
+        click.echo(text, nl=False)
+    else:
+        file = output or Path("report.html")
+        write_whole(file, text.encode())
+        click.echo(f"The report: {file}")
+    _name(faults)
 
 
 def _launch_in_turn(

@@ -179,13 +179,13 @@ def test_table_is_as_it_was(
     compared: Comparison, style: Any, extension: str, file_regression: FileRegressionFixture
 ) -> None:
     """Worst first, the geometric mean last, then the promise; renewed by --force-regen."""
-    shown = render(compared, ["old: a", "new: b"], style, 110)
+    shown = render(compared, ["old: a", "new: b"], style, 130)
     file_regression.check(shown, extension=extension)
 
 
 def test_json_has_every_figure(compared: Comparison) -> None:
     """What the table shows is there for programs, and nothing that JSON does not know."""
-    shown = json.loads(render(compared, ["old: a"], "json", 110))
+    shown = json.loads(render(compared, ["old: a"], "json", 130))
     assert [case["verdict"] for case in shown["cases"]] == ["faster", "same", "slower"]
     assert shown["cases"][2]["ratio"] == pytest.approx(compared.cases[2].ratio)
     assert shown["geometric_mean"] == pytest.approx(compared.geometric_mean)

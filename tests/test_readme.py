@@ -9,8 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from rayscale.analysis import store
+from rayscale.analysis.report import contents, page, subject
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+# What the README shows of the report on the committed baseline.
+BASELINE = ROOT / "results" / "amd-epyc-2cpu-24gib"
+TABLE = "moving_average small (100 x 100)"
+CHART = "speed-up-moving_average-loop-small"
+MARKS = "<!-- report: begin -->\n", "<!-- report: end -->\n"
 
 
 def files_shown() -> dict[str, str]:
@@ -55,3 +64,23 @@ def test_readme_prompt_shows_what_python_answers() -> None:
 
     assert failures == 0
     assert tried > 0
+
+
+def test_readme_shows_the_baselines_report(request: pytest.FixtureRequest) -> None:
+    """One table and one chart, as the command makes them; ``--force-regen`` renews both."""
+    launches = store.choose(str(BASELINE / "*_baseline.json"), ROOT / "results", here=str)
+    report = contents.contents(subject.read(launches), launches)
+    (table,) = [t for s in report.sections for t in s.tables if t.title == TABLE]
+    (chart,) = [c for s in report.sections for c in s.charts if c.name == CHART]
+    picture = ROOT / "results" / f"{CHART}.svg"
+    link = f"![{chart.title}](results/{picture.name})"
+    shown = f"{page.markdown_table(table)}\n{link}\n\n{chart.caption}\n"
+    before, _, rest = README.partition(MARKS[0])
+    old, _, after = rest.partition(MARKS[1])
+    if request.config.getoption("--force-regen"):
+        renewed = f"{before}{MARKS[0]}{shown}{MARKS[1]}{after}"
+        (ROOT / "README.md").write_text(renewed, encoding="utf-8")
+        picture.write_text(page.alone(chart), encoding="utf-8")
+
+    assert old == shown
+    assert picture.read_text(encoding="utf-8") == page.alone(chart)

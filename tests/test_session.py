@@ -241,6 +241,41 @@ def test_run_saves_how_the_machine_was(timed: Run) -> None:
     assert min(control) > 0
 
 
+def test_run_saves_where_the_time_of_a_ray_call_goes(timed: Run) -> None:
+    """Each Ray case has its phases, none of them below nothing; a serial one has none."""
+    for case in timed.cases.values():
+        info = case["extra_info"]
+        phases = info.get("phases")
+        if info["implementation"] == "serial":
+            assert phases is None
+        else:
+            assert set(phases) == {"start", "waiting", "executing", "fetching"}
+            assert all(seconds >= 0 for seconds in phases.values())
+            assert phases["executing"] > 0
+            assert info["bytes_moved"] == 2 * 100 * 100 * 8  # 100 x 100 float64, in and out
+
+
+def test_probes_save_what_ray_costs(tmp_path: Path) -> None:
+    """Probes of a task's length, of tasks and of bytes are saved apart from kernels' cases."""
+    chosen = "(length and 10ms) or (empty and 10) or 96KiB"
+    run = run_pytest(tmp_path, "--benchmark-only", "--cpus=2", "-m=overhead", "-k", chosen, QUICK)
+    assert run.exit_code == 0, run.output
+    seen = {
+        (info["overhead"], info["implementation"], info["cpus"], info["tasks"], info["bytes_moved"])
+        for info in (one["extra_info"] for one in run.contents["benchmarks"])
+        if "overhead" in info
+    }
+    nbytes = 4 * 96 * 2**10  # of four tasks; each also gives or gets a number
+    assert seen == {
+        ("task_length", "serial", 1, 5, 80),
+        ("task_length", "ray_per_row", 2, 5, 80),
+        *(("empty_tasks", "ray_per_row", 2, tasks, 16 * tasks) for tasks in (10, 100, 1000)),
+        ("bytes_in", "ray_per_row", 2, 4, nbytes + 4),
+        ("bytes_out", "ray_per_row", 2, 4, nbytes + 32),
+    }
+    assert "what Ray gained" not in run.output
+
+
 def test_run_has_equal_conditions_in_every_arm(timed: Run) -> None:
     """Driver and workers have one BLAS thread, one niceness, one allocator, whatever was set."""
     infos = [case["extra_info"] for case in timed.cases.values()]

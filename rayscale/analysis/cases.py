@@ -1,5 +1,6 @@
 """The cases of a run: from pytest-benchmark's records to values that the analysis works on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,7 +12,7 @@ from rayscale.analysis.intervals import Interval, median_interval
 
 @dataclass(frozen=True)
 class MeasuredCase:
-    """One case and the seconds of its rounds, in one launch."""
+    """One case and the seconds of its rounds in one launch, or of its medians in several."""
 
     problem: str
     kernel: str
@@ -22,6 +23,10 @@ class MeasuredCase:
     oversubscribed: bool
     niceness: int
     seconds: tuple[float, ...]
+    rounds: int | None = None  # where *seconds* has fewer: no raw timings were saved
+    tasks: int = 0  # these three: where they are told
+    bytes_moved: int = 0
+    phases: Mapping[str, float] | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -37,7 +42,20 @@ class MeasuredCase:
             oversubscribed=info["oversubscribed"],
             niceness=info["niceness"],
             seconds=tuple(record["stats"]["data"]),
+            tasks=info.get("tasks", 0),
+            bytes_moved=info.get("bytes_moved", 0),
+            phases=info.get("phases"),
         )
+
+    @property
+    def n(self) -> int:
+        """How many observations the median is of."""
+        return self.rounds or len(self.seconds)
+
+    @property
+    def points(self) -> int:
+        """How many numbers the data hold."""
+        return math.prod(self.shape)
 
     @property
     def is_serial(self) -> bool:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import Literal
 
 import numpy as np
@@ -40,6 +40,7 @@ class ComparedCase:
     label: str
     old: float
     new: float
+    spreads: tuple[float | None, float | None]  # relative standard deviations of old and new
     ratio: float  # new / old, in units of the yardstick: of the geometric means over the launches
     interval: Interval | None  # of that ratio, 99 %; None where there are too few launches
     p: float | None  # of "slower", adjusted for all cases
@@ -117,6 +118,7 @@ def compare(
                 label=old[0].medians[name].label,
                 old=median(launch.medians[name].median for launch in old),
                 new=median(launch.medians[name].median for launch in new),
+                spreads=(_spread(old, name), _spread(new, name)),
                 ratio=ratio,
                 interval=interval,
                 p=p,
@@ -231,6 +233,13 @@ def _log(launch: Launch, name: str, yardstick: Yardstick) -> float:
     unit = units[yardstick]
     assert unit is not None  # chosen only where every launch has it
     return math.log(case.median / unit)
+
+
+def _spread(launches: Sequence[Launch], name: str) -> float | None:
+    """Return how far the launches' medians lie apart: their relative standard deviation."""
+    if len(launches) < 2:
+        return None
+    return stdev(math.log(launch.medians[name].median) for launch in launches)
 
 
 def _control_ratio(old: Sequence[Launch], new: Sequence[Launch]) -> float | None:

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from rayscale.analysis.comparison import ComparedCase, Comparison
-from rayscale.analysis.text import count, duration, printed, rate, share
+from rayscale.analysis.text import count, duration, percent, printed, rate, share
 from rayscale.analysis.verdicts import WORST_FIRST
 
 Format = Literal["text", "markdown", "json"]
@@ -79,25 +79,32 @@ def _footnotes(comparison: Comparison) -> dict[str, str]:
 def _table(comparison: Comparison, footnotes: dict[str, str], style: box.Box) -> Table:
     table = Table(box=style)
     table.add_column("case", no_wrap=True)
-    for title in ("old", "new", "new / old [99 %]", "p"):
+    for title in ("old", "new", "new / old [99 %]", "p", "n"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for case in sorted(comparison.cases, key=_rank):
         marks = footnotes.get(case.why, "")
         table.add_row(
             case.label,
-            duration(case.old),
-            duration(case.new),
+            _time(case.old, case.spreads[0]),
+            _time(case.new, case.spreads[1]),
             _ratio(case),
             "~" if case.p is None else f"{case.p:.3f}" if case.p >= 0.001 else "<0.001",
+            "+".join(map(str, comparison.launches)),
             f"{case.verdict} {marks}".strip(),
         )
-    table.add_row("geometric mean", "", "", f"{comparison.geometric_mean:.3f}" + 15 * " ", "", "")
+    mean = f"{comparison.geometric_mean:.3f}" + 15 * " "
+    table.add_row("geometric mean", "", "", mean, "", "", "")
     return table
 
 
 def _rank(case: ComparedCase) -> tuple[int, float]:
     return WORST_FIRST.index(case.verdict), -case.ratio
+
+
+def _time(seconds: float, spread: float | None) -> str:
+    """Return the median over the launches, with one standard deviation of theirs."""
+    return f"{duration(seconds)} ± {'~' if spread is None else percent(spread)}"
 
 
 def _ratio(case: ComparedCase) -> str:

@@ -1,14 +1,16 @@
 """Each case over the kept runs: how its time went, and what it did since the last baseline."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 from rich import box
 from rich.table import Table
 
-from rayscale.analysis.launches import Launch
+from rayscale.analysis.launches import Case, Launch
 from rayscale.analysis.store import Group, groups
 from rayscale.analysis.text import duration
 
@@ -20,11 +22,18 @@ WIDTH = 40  # of a sparkline: older runs are left out of it
 class CaseHistory:
     """One case on one machine: its median in each group of launches, oldest first, in seconds."""
 
-    label: str
+    case: Case  # as in the newest
     folder: str
     medians: tuple[float, ...]
     revisions: tuple[str, ...]
-    baseline: float | None  # the newest one's median
+    places: tuple[int, ...]  # of these groups among all of the machine
+    baselines: tuple[bool, ...]  # which of them are baselines
+
+    @property
+    def baseline(self) -> float | None:
+        """The newest baseline's median."""
+        kept = [s for s, is_one in zip(self.medians, self.baselines, strict=True) if is_one]
+        return kept[-1] if kept else None
 
     @property
     def change(self) -> float | None:
@@ -37,8 +46,11 @@ def histories(launches: Sequence[Launch], wanted: Sequence[str] = ()) -> list[Ca
 
     Machine by machine: their times are not one history.
     """
-    seen: dict[tuple[str, str], list[tuple[Group, float, str]]] = {}
+    seen: dict[tuple[str, str], list[_Point]] = {}
+    numbers: Counter[str] = Counter()
     for group in groups(launches):
+        place = numbers[group.folder]
+        numbers[group.folder] += 1
         for case_id, case in group.first.medians.items():
             if wanted and not any(word in case.label or word in case_id for word in wanted):
                 continue
@@ -47,20 +59,28 @@ def histories(launches: Sequence[Launch], wanted: Sequence[str] = ()) -> list[Ca
                 for launch in group.launches
                 if case_id in launch.medians
             ]
-            seen.setdefault((group.folder, case_id), []).append(
-                (group, median(medians), case.label)
-            )
+            point = _Point(group, place, case, median(medians))
+            seen.setdefault((group.folder, case_id), []).append(point)
     return [_history(folder, points) for (folder, _), points in sorted(seen.items())]
 
 
-def _history(folder: str, points: Sequence[tuple[Group, float, str]]) -> CaseHistory:
-    baselines = [seconds for group, seconds, _ in points if group.is_baseline]
+class _Point(NamedTuple):
+    """What a case took in one group."""
+
+    group: Group
+    place: int
+    case: Case
+    seconds: float
+
+
+def _history(folder: str, points: Sequence[_Point]) -> CaseHistory:
     return CaseHistory(
-        label=points[-1][2],
+        case=points[-1].case,
         folder=folder,
-        medians=tuple(seconds for _, seconds, _ in points),
-        revisions=tuple(group.first.revision for group, _, _ in points),
-        baseline=baselines[-1] if baselines else None,
+        medians=tuple(point.seconds for point in points),
+        revisions=tuple(point.group.first.revision for point in points),
+        places=tuple(point.place for point in points),
+        baselines=tuple(point.group.is_baseline for point in points),
     )
 
 
@@ -76,7 +96,7 @@ def table(cases: Sequence[CaseHistory]) -> Table:
     shown.add_column("since baseline", justify="right", no_wrap=True)
     for case in cases:
         shown.add_row(
-            case.label,
+            case.case.label,
             case.folder,
             str(len(case.medians)),
             sparkline(case.medians[-WIDTH:]),

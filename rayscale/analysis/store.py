@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -173,12 +172,22 @@ def _absence(text: str, named: Sequence[Group], launches: Sequence[Launch], resu
     return f'"{text}" is no file, no folder, and no run in {results}/, which has: {there}'
 
 
-def newest_baseline(launches: Iterable[Launch]) -> Group | None:
-    """Return the newest complete baseline."""
-    return next((one for one in reversed(groups(launches)) if one.is_baseline), None)
+def subject(
+    text: str | None, results: Path, here: Callable[[], str]
+) -> tuple[list[Launch], list[Launch], list[str]]:
+    """Return the launches to report on, those of their history, and what was skipped in that.
 
-
-def one_value(tables: Sequence[dict[str, Any]], field: str) -> str:
-    """Return the value of a *field*, all of them where there are several, '-' where none is."""
-    values = {str(table[field]): None for table in tables if field in table}
-    return " or ".join(values) or "-"
+    Of what *text* means the newest run or series; its history are all that *text* means, or, where
+    that is only one, all runs in *results* of its machine.  Without *text* the newest in *results*.
+    StoreError as in ``choose``.
+    """
+    everything, faults = read_all(kept(results), results)
+    chosen = everything if text is None else choose(text, results, here)
+    if not chosen:
+        raise StoreError(f"nothing is kept in {results}/ yet; pytest --benchmark-only measures")
+    several = groups(chosen)
+    newest = several[-1]
+    if text is not None and len(several) > 1:
+        return list(newest.launches), chosen, []
+    same = [one for one in everything if Path(one.file).parent.name == newest.folder]
+    return list(newest.launches), same, faults

@@ -48,7 +48,7 @@ def _table(block: Sequence[MeasuredCase]) -> Table:
 
 def _cell(case: MeasuredCase, block: Sequence[MeasuredCase]) -> str:
     mark = "*" if case.oversubscribed else ""
-    time = f"{duration(case.median)}{mark} (n={len(case.seconds)})"
+    time = f"{duration(case.median)}{mark} (n={case.n})"
     if case.is_serial:
         return time
     over_serial = gain(case, block)

@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60
 # Seconds in which all warm workers are reached; the first count, of 50 ms, mostly does.
 RECOUNTING = 10
+HOLD, LONGEST_HOLD = 0.02, 0.64  # seconds that a worker is held to be counted
 # Seconds that Ray's processes have to end by themselves; 1 to 2 is usual.
 ENDING = 15
 OBJECT_STORE_BYTES = 2**30  # holds the large size (80 MB in, 80 MB out) many times over
@@ -216,40 +217,46 @@ class Cluster:
         ClusterError if fewer answer: then the case's CPU count is not in force.
         """
         deadline = time.monotonic() + PATIENCE
+        holds = _holds()
         while True:
-            answers = self._ask("", count=cpus, cpus_each=1, group=group)
-            found = {process: answer.conditions for process, answer in answers.items()}
-            self.workers |= found
-            if len(found) == cpus:
-                return list(found.values())
+            answers = self._ask("", count=cpus, cpus_each=1, hold=next(holds), group=group)
+            if len(answers) == cpus:
+                return [answer.conditions for answer in answers.values()]
             if time.monotonic() > deadline:
                 raise ClusterError(
-                    f"{len(found)} of {cpus} worker processes answered within {PATIENCE} s; "
+                    f"{len(answers)} of {cpus} worker processes answered within {PATIENCE} s; "
                     "the CPU count is not in force"
                 )
 
-    def tally(self, case: str, rows: int) -> int:
-        """Return how many tasks the warm workers did for *case*: those that took *rows* rows.
+    def tally(self, case: str, rows: int) -> "list[Tally]":
+        """Return what each warm worker did for *case*, in which *rows* rows were computed.
 
         ClusterError if they did not take as many: then work ran in processes that had not
         answered before, or that are gone.
         """
         deadline = time.monotonic() + RECOUNTING
+        warm = set(self.workers)  # before any further one answers
         tallies: dict[Process, Tally] = {}
+        holds = _holds()
         while True:
-            answers = self._ask(case, count=len(self.workers), cpus_each=0)
-            tallies |= {who: one.tally for who, one in answers.items() if who in self.workers}
+            answers = self._ask(case, count=len(self.workers), cpus_each=0, hold=next(holds))
+            tallies |= {who: one.tally for who, one in answers.items() if who in warm}
             seen = sum(tally.rows for tally in tallies.values())
             if seen == rows:
-                return sum(tally.calls for tally in tallies.values())
+                return list(tallies.values())
             if time.monotonic() > deadline:
                 raise ClusterError(
-                    f"{rows} rows went through the kernel, but the {len(self.workers)} warm worker "
+                    f"{rows} rows went through the kernel, but the {len(warm)} warm worker "
                     f"processes saw {seen} of them; other processes did the rest"
                 )
 
     def _ask(
-        self, case: str, count: int, cpus_each: int, group: "PlacementGroup | None" = None
+        self,
+        case: str,
+        count: int,
+        cpus_each: int,
+        hold: float,
+        group: "PlacementGroup | None" = None,
     ) -> dict[Process, "Answer"]:
         import ray
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -261,8 +268,11 @@ class Cluster:
             task = task.options(
                 scheduling_strategy=PlacementGroupSchedulingStrategy(placement_group=group)
             )
-        given = ray.get([task.remote(case, self.modules) for _ in range(count)])
-        return {(one.conditions.host, one.conditions.pid): one for one in given}
+        given = ray.get([task.remote(case, self.modules, hold) for _ in range(count)])
+        answers = {(one.conditions.host, one.conditions.pid): one for one in given}
+        # Whoever answers has imported the modules, and is warm from here on.
+        self.workers |= {process: answer.conditions for process, answer in answers.items()}
+        return answers
 
 
 def _warm(cluster: Cluster) -> Cluster:
@@ -275,6 +285,18 @@ def _modules(package: str) -> tuple[str, ...]:
     """Return the names of all modules of *package*."""
     folders = importlib.import_module(package).__path__
     return tuple(f"{package}.{module.name}" for module in pkgutil.iter_modules(folders))
+
+
+def _holds() -> Iterator[float]:
+    """Return how long workers are held to be counted, each time, in seconds.
+
+    So long that all are asked before one is done: a worker that is done is asked again.  On a busy
+    machine that takes longer, so the time doubles.
+    """
+    hold = HOLD
+    while True:
+        yield hold
+        hold = min(2 * hold, LONGEST_HOLD)
 
 
 def _short_folder() -> str | None:

@@ -15,6 +15,7 @@ from rayscale.session.case import Case, find, functions
 from rayscale.session.cluster import Cluster
 from rayscale.session.environment import Conditions, conditions
 from rayscale.session.options import Rounds
+from rayscale.session.phases import observe
 from rayscale.session.witness import Witnessed
 
 # Beyond this, a result is another one.  The kernels differ from each other by rounding:
@@ -44,19 +45,24 @@ class Measure:
         ClusterError if the work did not run on the case's number of CPUs.
         """
         names = functions(self.case.problem, self.case.kernel, self.case.implementation)
-        kernel, run = (find("kernels", name) for name in names)
-        witnessed = Witnessed(partial(kernel, **(bound or {})), case=uuid4().hex)
+        found, run = (find("kernels", name) for name in names)
+        kernel = partial(found, **(bound or {}))
+        witnessed = Witnessed(kernel, case=uuid4().hex)
         if self.cluster is None:
             call = partial(run, witnessed, rows, cpus=self.case.cpus)
             self._check_and_time(call, expected)
-            self._describe(rows, tasks=0, workers=[])
+            self._describe(rows, expected, tasks=0, workers=[])
             return
         with self.cluster.grant(self.case.cpus) as group:
-            call = partial(run, witnessed, rows, cpus=self.case.cpus, placement_group=group)
+            run = partial(run, cpus=self.case.cpus, placement_group=group)
             workers = self.cluster.call_roll(self.case.cpus, group)
-            calls = self._check_and_time(call, expected)
-            tasks = self.cluster.tally(witnessed.case, rows=len(rows) * calls)
-        self._describe(rows, tasks // calls, workers)
+            calls = self._check_and_time(partial(run, witnessed, rows), expected)
+            tallies = self.cluster.tally(witnessed.case, rows=len(rows) * calls)
+            tasks = sum(tally.calls for tally in tallies) // calls
+            self._describe(rows, expected, tasks, workers)
+            if self.benchmark.enabled:
+                phases = observe(run, kernel, rows, self.cluster, self.case.cpus)
+                self.benchmark.extra_info["phases"] = phases and asdict(phases)
 
     def _check_and_time(self, call: Call, expected: NDArray[Any]) -> int:
         """Check one call, and time further ones if this run times; return how many there were."""
@@ -88,7 +94,13 @@ class Measure:
             self.benchmark.pedantic(counted, rounds=self.rounds.fewest)
         return calls
 
-    def _describe(self, rows: NDArray[Any], tasks: int, workers: list[Conditions]) -> None:
+    def _describe(
+        self,
+        rows: NDArray[Any],
+        expected: NDArray[Any],
+        tasks: int,
+        workers: list[Conditions],
+    ) -> None:
         """Save with the timings what they are timings of."""
         at_work = workers or [conditions()]
         self.benchmark.extra_info.update(
@@ -96,6 +108,7 @@ class Measure:
             shape=list(rows.shape),
             tasks=tasks,
             bytes_per_task=rows.nbytes // tasks if tasks else 0,
+            bytes_moved=rows.nbytes + expected.nbytes if tasks else 0,
             workers=len(workers),
             niceness=max(process.niceness for process in at_work),
             blas_threads=max(process.blas_threads for process in at_work),

@@ -1,4 +1,4 @@
-"""What runs in a worker beside the kernel: it counts the kernel's work and tells who did it."""
+"""What runs in a worker beside the kernel: it notes the kernel's work and tells who did it."""
 
 import importlib
 import time
@@ -13,8 +13,7 @@ from rayscale.session.environment import Conditions, conditions
 if TYPE_CHECKING:
     from kernels.implementations import Kernel
 
-# How long a worker holds its CPU to be counted: so long that all are asked before one is done.
-HOLD = 0.02
+Span = tuple[float, float]  # begin and end, by the clock that all processes of a machine share
 
 
 @dataclass
@@ -23,6 +22,7 @@ class Tally:
 
     calls: int = 0
     rows: int = 0
+    spans: list[Span] = field(default_factory=list)  # of a Stamped kernel's calls alone
 
 
 _tallies: defaultdict[str, Tally] = defaultdict(Tally)  # of this process, by case
@@ -44,6 +44,21 @@ class Witnessed:
 
 
 @dataclass(frozen=True)
+class Stamped:
+    """A kernel that notes when each call began and ended; for calls that are not timed."""
+
+    kernel: "Kernel" = field(hash=False, compare=False)
+    case: str
+
+    def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Run the kernel on *rows* and note when."""
+        begun = time.perf_counter()
+        result = self.kernel(rows)
+        _tallies[self.case].spans.append((begun, time.perf_counter()))
+        return result
+
+
+@dataclass(frozen=True)
 class Answer:
     """What one process says of itself."""
 
@@ -51,7 +66,7 @@ class Answer:
     tally: Tally
 
 
-def answer(case: str, modules: tuple[str, ...], hold: float = HOLD) -> Answer:
+def answer(case: str, modules: tuple[str, ...], hold: float) -> Answer:
     """Import *modules*, stay busy for *hold* seconds, and tell this process's tally of *case*."""
     for module in modules:
         importlib.import_module(module)

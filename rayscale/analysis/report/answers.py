@@ -1,0 +1,117 @@
+"""The answer to 'is it worth Ray?', in sentences, from the figures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rayscale.analysis.cases import MeasuredCase, blocks
+from rayscale.analysis.gain import Gain, fastest, gain
+from rayscale.analysis.laws import Cost, LawError
+from rayscale.analysis.report.scaling import Granularity
+from rayscale.analysis.report.subject import Subject
+from rayscale.analysis.report.tables import ratio_of
+from rayscale.analysis.text import count, digits, duration
+
+SAID = {
+    "ray_blocks": "cutting into blocks",
+    "ray_per_row": "one task per row",
+    "ray_whole": "one task for all",
+}
+Block = Sequence[MeasuredCase]
+
+
+def answers(
+    subject: Subject, lines: Sequence[Granularity], costs: Mapping[int, Cost | LawError]
+) -> tuple[str, ...]:
+    """Return the sentences, the most important first."""
+    sentences = [sentence for block in _largest(subject.cases) for sentence in _of_block(block)]
+    sentences += _granularity(lines)
+    sentences += _cost(costs)
+    if not sentences:
+        sentences = [
+            "This run has no Ray case beside a serial one: whether Ray pays, it cannot tell."
+        ]
+    return tuple(sentences)
+
+
+def _largest(cases: Sequence[MeasuredCase]) -> Iterator[Block]:
+    """Return, for each problem, the block that takes longest serially."""
+    by_problem: dict[str, list[Block]] = {}
+    for (problem, _), block in blocks(cases).items():
+        by_problem.setdefault(problem, []).append(block)
+    for own in by_problem.values():
+        yield max(own, key=lambda block: max(case.median for case in block))
+
+
+def _of_block(block: Block) -> Iterator[str]:
+    where = _subject(block)
+    best: list[MeasuredCase] = []
+    for kernel in dict.fromkeys(case.kernel for case in block):
+        gains = _best_gains(kernel, block)
+        if not gains:
+            continue
+        best.append(min((one.case for one in gains), key=lambda case: case.median))
+        ways = "; ".join(_way(one, first=one is gains[0]) for one in gains)
+        yield f"{where}, {kernel} kernel: {ways}."
+    single = fastest([case for case in block if case.is_serial])
+    slower = [case for case in best if single and case.kernel != single.kernel]
+    parallel = fastest(slower)
+    if single and parallel and parallel.median > single.median:
+        times = digits(parallel.median / single.median)
+        yield (
+            f"The {single.kernel} kernel on one CPU takes {duration(single.median)} and is "
+            f"{times}x as fast as the best that Ray makes of the {parallel.kernel} kernel: choose "
+            "the kernel first, then cut."
+        )
+
+
+def _subject(block: Block) -> str:
+    first = block[0]
+    shape = "x".join(map(str, first.shape))
+    return f"{first.problem.replace('_', ' ').capitalize()} of {shape or first.size} ({first.size})"
+
+
+def _best_gains(kernel: str, block: Block) -> list[Gain]:
+    """Return each implementation's gain at its most CPUs that the machine has, the best first."""
+    own = [case for case in block if case.kernel == kernel and not case.is_serial]
+    fair = [case for case in own if not case.oversubscribed] or own
+    most = {case.implementation: case for case in sorted(fair, key=lambda case: case.cpus)}
+    gains = [one for case in most.values() if (one := gain(case, block))]
+    return sorted(gains, key=lambda one: -one.ratio)
+
+
+def _way(over_serial: Gain, *, first: bool) -> str:
+    case, ratio = over_serial.case, over_serial.ratio
+    low, high = over_serial.interval or (ratio / 1.05, ratio * 1.05)
+    way = SAID.get(case.implementation, case.implementation)
+    where = f"{way} on {count(case.cpus, 'CPU')}"
+    shown = ratio_of(ratio, over_serial.interval)
+    if low <= 1 <= high:
+        return f"{where} changes nothing, {shown}"
+    if ratio > 1:
+        return f"{where} is {shown} as fast as serial" if first else f"{where} {shown}"
+    return f"{where} loses, {shown}"
+
+
+def _granularity(lines: Sequence[Granularity]) -> Iterator[str]:
+    if not lines:
+        return
+    said = [
+        f"{duration(line.metg)} on {count(line.cpus, 'CPU')}"
+        if line.metg
+        else f"more than {duration(line.lengths[-1])} on {count(line.cpus, 'CPU')}"
+        for line in lines
+    ]
+    yield (
+        f"A task must last {', '.join(said)} for Ray to make half of what the CPUs can give: "
+        "METG(50 %)."
+    )
+
+
+def _cost(costs: Mapping[int, Cost | LawError]) -> Iterator[str]:
+    known = {cpus: cost for cpus, cost in costs.items() if isinstance(cost, Cost)}
+    if known:
+        cpus, cost = max(known.items())
+        byte = max(0.0, cost.byte.value) * 2**20
+        yield (
+            f"On {count(cpus, 'CPU')}, each task costs {duration(cost.task.value)} of Ray's own, "
+            f"and each MiB that is moved {duration(byte)}."
+        )

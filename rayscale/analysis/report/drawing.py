@@ -1,0 +1,159 @@
+"""How all charts are drawn: matplotlib's SVG, made fit to stand in a page, dark or light."""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from rayscale.analysis.text import digits, duration
+
+WIDTH = 4.7  # inches: at the 358 pixels that a phone has for it, 9 points are 9.5 pixels
+INK = "#010203"  # stands for the page's own text colour
+FAINT = "#888888"
+
+# Told apart on white and on black (3:1 or more on each), by the colour-blind (after Okabe and
+# Ito), and without any colour by marker, dash and hatch.
+STYLES = {
+    "serial": ("#8c6bb1", "o", ":", ""),
+    "ray_whole": ("#d55e00", "s", "--", "//"),
+    "ray_per_row": ("#0f8fd0", "^", "-.", ".."),
+    "ray_blocks": ("#009e73", "D", "-", ""),
+}
+SPARE = (("#c4679b", "v", "-", "\\\\"), ("#a67c00", "P", "--", "xx"), ("#7f7f7f", "X", "-.", "++"))
+
+SETTINGS: dict[Any, Any] = {
+    "text.parse_math": False,  # a name from a file may hold a $
+    "svg.fonttype": "none",  # text stays text: it can be read aloud, searched and copied
+    "svg.hashsalt": "rayscale",  # the same chart has the same bytes
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "lines.markersize": 4.5,
+    "lines.linewidth": 1.4,
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    ),
+    "axes.formatter.useoffset": False,
+}
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture: its title, what to look for, what it shows in words, and itself as SVG."""
+
+    name: str
+    title: str
+    caption: str
+    description: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class Style:
+    """How an implementation is drawn, on all charts alike."""
+
+    colour: str
+    marker: str
+    dash: str
+    hatch: str
+
+
+def style(name: str, others: Sequence[str] = ()) -> Style:
+    """Return the style of an implementation.
+
+    One of *others* that the suite does not know gets a spare one, by its place among them.
+    """
+    if name in STYLES:
+        return Style(*STYLES[name])
+    unknown = sorted({one for one in (*others, name) if one not in STYLES})
+    return Style(*SPARE[unknown.index(name) % len(SPARE)])
+
+
+def slug(*words: object) -> str:
+    """Return a name that is good as an id in a page, and as a file's.
+
+    >>> slug("speed-up", "moving_average", "<b>")
+    'speed-up-moving_average--b-'
+    """
+    return re.sub(r"[^\w-]", "-", "-".join(map(str, words)), flags=re.ASCII)
+
+
+def show_durations(axis: Axis) -> None:
+    """Label a logarithmic axis with times and their units."""
+    axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def show_ratios(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers."""
+    axis.set_major_formatter(FuncFormatter(lambda ratio, _: digits(ratio)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def chart(
+    name: str,
+    title: str,
+    caption: str,
+    description: str,
+    paint: Callable[[Axes], None],
+    height: float = 3.0,
+) -> Chart:
+    """Return the chart that *paint* draws; *name* is unique in a page, *height* in inches."""
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        paint(figure.add_subplot())
+        out = io.StringIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(out, format="svg", transparent=True, metadata=nothing)
+    return Chart(
+        name, title, caption, description, _inline(out.getvalue(), name, title, description)
+    )
+
+
+def _inline(text: str, name: str, title: str, description: str) -> str:
+    """Return an SVG that can stand in a page beside others, and be read aloud."""
+    ET.register_namespace("", SVG)
+    ET.register_namespace("xlink", XLINK)
+    root = ET.fromstring(text)  # noqa: S314 - matplotlib wrote it just now
+    for metadata in root.findall(f"{{{SVG}}}metadata"):
+        root.remove(metadata)
+    for element in root.iter():
+        for attribute, value in element.attrib.items():
+            element.set(attribute, _own(attribute, value, name))
+    for size in ("width", "height"):
+        del root.attrib[size]
+    root.set("role", "img")
+    root.set("aria-labelledby", f"{name}-title {name}-description")
+    for place, (tag, words) in enumerate((("title", title), ("desc", description))):
+        element = ET.Element(
+            f"{{{SVG}}}{tag}", {"id": f"{name}-{'title' if tag == 'title' else 'description'}"}
+        )
+        element.text = words
+        root.insert(place, element)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _own(attribute: str, value: str, name: str) -> str:
+    """Return an attribute's value with ids that no other chart has, and the page's text colour."""
+    if attribute == "id":
+        return f"{name}-{value}"
+    if attribute.endswith("href"):
+        return value.replace("#", f"#{name}-", 1)
+    value = re.sub(r"url\(#", f"url(#{name}-", value)
+    return value.replace(INK, "currentColor")

@@ -1,0 +1,139 @@
+"""What a report is about: one run, or the launches of a series, read whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from rayscale.analysis.cases import MeasuredCase
+from rayscale.analysis.launches import Launch
+
+Words = TypeVar("Words")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was timed: its name, and the seconds of its rounds or, if not saved, their median."""
+
+    name: str
+    seconds: tuple[float, ...]
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a probe of Ray's own cost took, in the middle, and what it did."""
+
+    name: str
+    implementation: str
+    cpus: int
+    tasks: int
+    bytes_moved: int
+    seconds: tuple[float, ...]
+    length: float | None  # of a task as intended, in seconds
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One run or series: its launches, its kernels' cases, its probes, and what else was timed.
+
+    With several launches a case has one number per launch, the median of its rounds.
+    """
+
+    launches: tuple[Launch, ...]
+    cases: tuple[MeasuredCase, ...]
+    probes: tuple[Probe, ...]
+    others: tuple[Timing, ...]
+
+    @property
+    def unit(self) -> str:
+        """What a case's numbers are of."""
+        return "launch" if len(self.launches) > 1 else "round"
+
+
+class _Stats(msgspec.Struct):
+    median: float
+    rounds: int
+    data: tuple[float, ...] = ()
+
+
+class _Benchmark(msgspec.Struct):
+    fullname: str
+    stats: _Stats
+    extra_info: dict[str, Any] = {}
+
+
+class _File(msgspec.Struct):
+    benchmarks: tuple[_Benchmark, ...]
+
+
+class _Words(msgspec.Struct):
+    """What tells a case of a kernel; the rest is told by newer versions alone."""
+
+    problem: str
+    kernel: str
+    implementation: str
+    cpus: int
+    size: str
+    shape: tuple[int, ...] = ()
+    oversubscribed: bool = False
+    niceness: int = 0
+    tasks: int = 0
+    bytes_moved: int = 0
+    phases: dict[str, float] | None = None
+
+
+class _ProbeWords(msgspec.Struct):
+    overhead: str
+    implementation: str
+    cpus: int
+    tasks: int
+    bytes_moved: int
+    seconds: float | None = None
+
+
+_decode = msgspec.json.Decoder(_File).decode
+
+
+def read(launches: Sequence[Launch]) -> Subject:
+    """Return what *launches*, one or those of a series, measured; cases that all of them have."""
+    saved = [_decode(Path(launch.file).read_bytes()).benchmarks for launch in launches]
+    by_name: list[Mapping[str, _Benchmark]] = [
+        {benchmark.fullname: benchmark for benchmark in one} for one in saved
+    ]
+    cases: list[MeasuredCase] = []
+    probes: list[Probe] = []
+    others: list[Timing] = []
+    for name, first in by_name[0].items():
+        if not all(name in one for one in by_name):
+            continue
+        seconds, rounds = _numbers([one[name].stats for one in by_name])
+        if (words := _converted(first.extra_info, _Words)) is not None:
+            fields = {field: getattr(words, field) for field in words.__struct_fields__}
+            cases.append(MeasuredCase(**fields, seconds=seconds, rounds=rounds))
+        elif (probe := _converted(first.extra_info, _ProbeWords)) is not None:
+            probes.append(
+                Probe(
+                    *(probe.overhead, probe.implementation, probe.cpus, probe.tasks),
+                    *(probe.bytes_moved, seconds, probe.seconds),
+                )
+            )
+        else:
+            others.append(Timing(name, seconds, rounds))
+    return Subject(tuple(launches), tuple(cases), tuple(probes), tuple(others))
+
+
+def _numbers(stats: Sequence[_Stats]) -> tuple[tuple[float, ...], int]:
+    """Return the numbers of a case and how many there were: of rounds, or a median per launch."""
+    if len(stats) > 1:
+        return tuple(one.median for one in stats), len(stats)
+    return stats[0].data or (stats[0].median,), stats[0].rounds
+
+
+def _converted(info: dict[str, Any], words: type[Words]) -> Words | None:
+    try:
+        return msgspec.convert(info, words)
+    except msgspec.ValidationError:
+        return None
