@@ -354,21 +354,22 @@ def test_grant_waits_for_free_cpus_no_longer_than_it_says(
 
 
 @pytest.mark.ray(cpus=2)
-def test_tally_counts_the_tasks_of_all_rows(
+def test_work_is_accounted_for_to_the_last_row(
     ray_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows that no known process has seen went elsewhere: then the case is an error."""
+    """Rows that no process has seen are an error; processes that had not answered are told."""
     naps = Witnessed(partial(timer, seconds=0), case=uuid4().hex)
     with ray_cluster.grant(2) as group:
         ray_cluster.call_roll(2, group)
         ray_blocks(naps, np.arange(4), cpus=2, placement_group=group)
-    assert sum(tally.calls for tally in ray_cluster.tally(naps.case, rows=4)) == 2
+    work = ray_cluster.account(naps.case, rows=4)
+    assert (work.calls, work.late) == (2, 0)
+    unknown = replace(ray_cluster, workers={("elsewhere", 1): conditions()})
+    assert unknown.account(naps.case, rows=4).late == 2
     monkeypatch.setattr(cluster, "RECOUNTING", 0)
 
     with pytest.raises(ClusterError, match=r"5 rows went .* saw 4 of them"):
-        ray_cluster.tally(naps.case, rows=5)
-    with pytest.raises(ClusterError, match=r"4 rows went .* the 1 warm .* saw 0 of them"):
-        replace(ray_cluster, workers={("elsewhere", 1): conditions()}).tally(naps.case, rows=4)
+        ray_cluster.account(naps.case, rows=5)
 
 
 def test_private_cluster_listens_on_loopback_alone(watched: Watched) -> None:

@@ -5,6 +5,7 @@ when it is imported, so ``prepare_private`` must come first.
 """
 
 import importlib
+import itertools
 import logging
 import os
 import pkgutil
@@ -28,7 +29,7 @@ from rayscale.session.environment import Conditions
 if TYPE_CHECKING:
     from ray.util.placement_group import PlacementGroup
 
-    from rayscale.session.witness import Answer, Tally
+    from rayscale.session.witness import Answer, Span, Tally
 
 Process = tuple[str, int]  # host and pid
 
@@ -48,6 +49,15 @@ ALWAYS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default that Ray 2.60 warns will come
 }
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the workers did for a case."""
+
+    calls: int
+    late: int  # processes that did some of it and had not answered before
+    spans: "list[Span]"
 
 
 class ClusterError(Exception):
@@ -217,38 +227,44 @@ class Cluster:
         ClusterError if fewer answer: then the case's CPU count is not in force.
         """
         deadline = time.monotonic() + PATIENCE
-        holds = _holds()
-        while True:
-            answers = self._ask("", count=cpus, cpus_each=1, hold=next(holds), group=group)
-            if len(answers) == cpus:
-                return [answer.conditions for answer in answers.values()]
-            if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"{len(answers)} of {cpus} worker processes answered within {PATIENCE} s; "
-                    "the CPU count is not in force"
-                )
+        for attempt in itertools.count():
+            answers = self._ask("", count=cpus, cpus_each=1, hold=_hold(attempt), group=group)
+            if len(answers) == cpus or time.monotonic() > deadline:
+                break
+        if len(answers) < cpus:
+            raise ClusterError(
+                f"{len(answers)} of {cpus} worker processes answered within {PATIENCE} s; "
+                "the CPU count is not in force"
+            )
+        return [answer.conditions for answer in answers.values()]
 
-    def tally(self, case: str, rows: int) -> "list[Tally]":
-        """Return what each warm worker did for *case*, in which *rows* rows were computed.
+    def account(self, case: str, rows: int) -> "Work":
+        """Return how *case* was worked on, in which *rows* rows went through the kernel.
 
-        ClusterError if they did not take as many: then work ran in processes that had not
-        answered before, or that are gone.
+        On a busy machine Ray starts a further process where one that is done has not yet said so
+        (seen with three busy loops on two cores): those are looked for, too, and counted as late.
+        ClusterError if not all rows are found: then a process that worked is gone.
         """
         deadline = time.monotonic() + RECOUNTING
-        warm = set(self.workers)  # before any further one answers
+        warm = set(self.workers)
         tallies: dict[Process, Tally] = {}
-        holds = _holds()
-        while True:
-            answers = self._ask(case, count=len(self.workers), cpus_each=0, hold=next(holds))
-            tallies |= {who: one.tally for who, one in answers.items() if who in warm}
+        for attempt in itertools.count():
+            count = len(self.workers) + attempt  # beyond those known, in case there are more
+            answers = self._ask(case, count=count, cpus_each=0, hold=_hold(attempt))
+            tallies |= {process: answer.tally for process, answer in answers.items()}
             seen = sum(tally.rows for tally in tallies.values())
-            if seen == rows:
-                return list(tallies.values())
-            if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"{rows} rows went through the kernel, but the {len(warm)} warm worker "
-                    f"processes saw {seen} of them; other processes did the rest"
-                )
+            if seen == rows or time.monotonic() > deadline:
+                break
+        if seen != rows:
+            raise ClusterError(
+                f"{rows} rows went through the kernel, but Ray's {len(tallies)} worker processes "
+                f"saw {seen} of them; other processes did the rest"
+            )
+        return Work(
+            calls=sum(tally.calls for tally in tallies.values()),
+            late=sum(tally.rows > 0 for who, tally in tallies.items() if who not in warm),
+            spans=[span for tally in tallies.values() for span in tally.spans],
+        )
 
     def _ask(
         self,
@@ -287,16 +303,13 @@ def _modules(package: str) -> tuple[str, ...]:
     return tuple(f"{package}.{module.name}" for module in pkgutil.iter_modules(folders))
 
 
-def _holds() -> Iterator[float]:
-    """Return how long workers are held to be counted, each time, in seconds.
+def _hold(attempt: int) -> float:
+    """Return how long workers are held to be counted, in seconds.
 
     So long that all are asked before one is done: a worker that is done is asked again.  On a busy
-    machine that takes longer, so the time doubles.
+    machine that takes longer, so the time doubles with each *attempt*, from 0 on.
     """
-    hold = HOLD
-    while True:
-        yield hold
-        hold = min(2 * hold, LONGEST_HOLD)
+    return min(HOLD * 2.0**attempt, LONGEST_HOLD)
 
 
 def _short_folder() -> str | None:

@@ -106,7 +106,7 @@ class Comparison:
             load = partial(self._load, rows, expected, bound, group)
             record = pairs.compare(load, self.terms, budget, self.gate.left, self.gate.coin)
             for witness, calls in self.calls.items():
-                self.cluster.tally(witness, rows=len(rows) * calls)
+                self.cluster.account(witness, rows=len(rows) * calls)
             return record
 
     def _load(

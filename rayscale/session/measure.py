@@ -57,9 +57,8 @@ class Measure:
             run = partial(run, cpus=self.case.cpus, placement_group=group)
             workers = self.cluster.call_roll(self.case.cpus, group)
             calls = self._check_and_time(partial(run, witnessed, rows), expected)
-            tallies = self.cluster.tally(witnessed.case, rows=len(rows) * calls)
-            tasks = sum(tally.calls for tally in tallies) // calls
-            self._describe(rows, expected, tasks, workers)
+            work = self.cluster.account(witnessed.case, rows=len(rows) * calls)
+            self._describe(rows, expected, work.calls // calls, workers, late=work.late)
             if self.benchmark.enabled:
                 phases = observe(run, kernel, rows, self.cluster, self.case.cpus)
                 self.benchmark.extra_info["phases"] = phases and asdict(phases)
@@ -100,6 +99,7 @@ class Measure:
         expected: NDArray[Any],
         tasks: int,
         workers: list[Conditions],
+        late: int = 0,
     ) -> None:
         """Save with the timings what they are timings of."""
         at_work = workers or [conditions()]
@@ -110,6 +110,7 @@ class Measure:
             bytes_per_task=rows.nbytes // tasks if tasks else 0,
             bytes_moved=rows.nbytes + expected.nbytes if tasks else 0,
             workers=len(workers),
+            late_workers=late,
             niceness=max(process.niceness for process in at_work),
             blas_threads=max(process.blas_threads for process in at_work),
             allocator=" or ".join(sorted({process.allocator for process in at_work})),

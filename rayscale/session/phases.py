@@ -68,8 +68,7 @@ def observe(
     calls = [_timed(run, noted, rows)]
     if calls[0][1] - calls[0][0] < LONG:
         calls += [_timed(run, noted, rows) for _ in range(PASSES)]
-    tallies = cluster.tally(case, rows=len(calls) * len(rows))
-    spans = [span for tally in tallies for span in tally.spans]
+    spans = cluster.account(case, rows=len(calls) * len(rows)).spans
     phases = [
         split(begun, ended, [span for span in spans if begun <= span[0] < ended], cpus)
         for begun, ended in calls[-PASSES:]
