@@ -51,7 +51,7 @@ LENGTHS = {
 NBYTES = {"1KiB": 2**10, "96KiB": 96 * 2**10, "104KiB": 104 * 2**10, "1MiB": 2**20, "8MiB": 2**23}
 PROBES = {
     "task_length": tuple(LENGTHS),
-    "empty_tasks": (1, 10, 100, 1000),
+    "empty_tasks": (1, 10, 100, 300),
     "bytes_in": tuple(NBYTES),
     "bytes_out": tuple(NBYTES),
 }
@@ -62,10 +62,11 @@ def probes(name: str, cpus: tuple[int, ...], sizes: tuple[str, ...]) -> Iterator
     """Return what the probe *name* goes through, at each CPU count; serially too, for the ideal."""
     if "article" not in sizes:
         return
-    for amount in PROBES[name]:
-        if name == "task_length":
+    if name == "task_length":
+        for amount in PROBES[name]:
             yield pytest.param("serial", 1, amount, id=f"serial-{amount}")
-        for count in cpus:
+    for count in cpus:
+        for amount in PROBES[name]:
             at = f"ray_per_row-cpus{count}-{amount}"
             yield pytest.param("ray_per_row", count, amount, id=at, marks=pytest.mark.ray)
 

@@ -1,6 +1,7 @@
 """What Ray costs by itself: how long must a task be, what does a task cost, and what a byte?"""
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from statistics import median
 
@@ -9,12 +10,21 @@ import pytest
 
 from benchmarks.matrix import LENGTHS, NBYTES
 from kernels.overhead import additions, bytes_in, bytes_out
+from rayscale.session.cluster import Cluster
 from rayscale.session.probe import Probe
 
 TASKS_THAT_MOVE = 4
 TOTAL = 0.05  # seconds of all tasks of one length, as far as so many tasks make sense
 
 pytestmark = pytest.mark.overhead
+
+
+@pytest.fixture(scope="module", autouse=True)
+def give_back(ray_cluster: Cluster | None) -> Iterator[None]:
+    """Probes hold their CPUs from one to the next; the last one gives them back."""
+    yield
+    if ray_cluster:
+        ray_cluster.release()
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +41,7 @@ def additions_a_second() -> float:
 def test_task_length(probe: Probe, amount: str, additions_a_second: float) -> None:
     """Tasks of one length, serially and by Ray: which share of the ideal is reached?"""
     seconds = LENGTHS[amount]
-    tasks = min(100, max(4, round(TOTAL / seconds)))
+    tasks = 4 * min(25, max(1, round(TOTAL / seconds / 4)))  # so that 2 or 4 CPUs get as many each
     work = partial(additions, number=max(1, round(seconds * additions_a_second)))
     probe(work, np.zeros((tasks, 1)), seconds=seconds)
 

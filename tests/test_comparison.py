@@ -163,7 +163,9 @@ def test_power_that_is_printed_is_the_rate_of_finding() -> None:
 
 def made(seconds: Any) -> Launch:
     """Return a launch with the medians *seconds*, without any file, with a control of 1 s."""
-    cases = tuple(Case(str(number), float(one), 7) for number, one in enumerate(seconds))
+    cases = tuple(
+        Case(str(number), float(one), 7, control=1.0) for number, one in enumerate(seconds)
+    )
     return Launch("file", "run", datetime.now(UTC), "-", {}, {}, cases, control=1.0)
 
 

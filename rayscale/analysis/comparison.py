@@ -81,7 +81,7 @@ def compare(
 
     *paired*: the i-th of each set were launched one after the other, in an order drawn at
     random.  Then a permutation test is exact under "no slower".  Else they are of other days: every
-    case is divided by the launch's control, and the null is "slower by no more than half the
+    case is divided by the control around it, and the null is "slower by no more than half the
     tolerance", which leaves room for what the control does not cure.  *across_machines*: a case is
     divided by the serial case of its kernel, so speed-ups are compared.
     ValueError if no case is in all launches of both.
@@ -195,7 +195,7 @@ def _yardstick(
 ) -> Yardstick:
     if across_machines:
         return "serial"
-    controlled = all(launch.control for launch in (*old, *new))
+    controlled = all(case.control for launch in (*old, *new) for case in launch.medians.values())
     return "control" if controlled and not paired else "nothing"
 
 
@@ -227,7 +227,7 @@ def _log(launch: Launch, name: str, yardstick: Yardstick) -> float:
     case = launch.medians[name]
     units: Mapping[Yardstick, float | None] = {
         "nothing": 1.0,
-        "control": launch.control,
+        "control": case.control,
         "serial": serial.median if (serial := _serial(launch, case)) else None,
     }
     unit = units[yardstick]

@@ -26,6 +26,7 @@ class Case(msgspec.Struct, frozen=True):
     implementation: str | None = None
     cpus: int | None = None
     size: str | None = None
+    control: float | None = None  # seconds, around the case; see rayscale/session/control.py
 
     @property
     def label(self) -> str:
@@ -61,7 +62,7 @@ class Launch(msgspec.Struct, frozen=True, dict=True):
     software: dict[str, str]
     cases: tuple[Case, ...]
     failed: tuple[str, ...] = ()
-    control: float | None = None  # seconds; see rayscale/session/control.py
+    control: float | None = None  # seconds, in the middle of the launch
     series: Series | None = None
 
     @property
@@ -101,6 +102,7 @@ class _Words(msgspec.Struct):
     implementation: str
     cpus: int
     size: str
+    control: float | None = None
 
 
 class _Own(msgspec.Struct):
@@ -143,6 +145,7 @@ def read(file: Path) -> Launch:
         raise LaunchError(f"{file}: not JSON, or cut off ({error})") from error
     _prove(file, saved)
     own = saved.rayscale or _Own(FORMAT)
+    control = median(own.control) if own.control else None
     return Launch(
         file=str(file),
         name=file.stem.partition("_")[2] or file.stem,
@@ -150,9 +153,9 @@ def read(file: Path) -> Launch:
         revision=_revision(saved.commit_info),
         hardware=_hardware(saved.machine_info),
         software=_software(saved),
-        cases=tuple(map(_case, saved.benchmarks)),
+        cases=tuple(_case(benchmark, control) for benchmark in saved.benchmarks),
         failed=own.failed,
-        control=median(own.control) if own.control else None,
+        control=control,
         series=own.series,
     )
 
@@ -176,14 +179,15 @@ def _prove(file: Path, saved: _File) -> None:
                 raise LaunchError(f"{file}: {one.fullname} took {seconds} s, which is no time")
 
 
-def _case(saved: _Benchmark) -> Case:
+def _case(saved: _Benchmark, control: float | None) -> Case:
+    """Return a case, with the launch's *control* where it has none of its own."""
     stats = saved.stats
     try:
         own = msgspec.convert(saved.extra_info, _Words)
     except msgspec.ValidationError:  # another suite's words, or a case of overhead
-        return Case(saved.fullname, stats.median, stats.rounds)
+        return Case(saved.fullname, stats.median, stats.rounds, control=control)
     words = own.problem, own.kernel, own.implementation, own.cpus, own.size
-    return Case(saved.fullname, stats.median, stats.rounds, *words)
+    return Case(saved.fullname, stats.median, stats.rounds, *words, own.control or control)
 
 
 def _moment(file: Path, text: str) -> datetime:

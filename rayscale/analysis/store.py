@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 
 from rayscale.analysis.files import NUMBERED, write_whole
-from rayscale.analysis.launches import FORMAT, Launch, LaunchError, read
+from rayscale.analysis.launches import Launch, LaunchError, read
 
 CACHE = ".launches.msgpack"
+CACHE_FORMAT = 2  # of what is remembered; another one is forgotten
 
 
 class StoreError(ValueError):
@@ -90,7 +91,7 @@ def read_all(files: Iterable[Path], results: Path) -> tuple[list[Launch], list[s
     known = _remembered(memory)
     entries = {str(file): _entry(file, known.get(str(file))) for file in files}
     if results.is_dir() and any(known.get(name) != entry for name, entry in entries.items()):
-        write_whole(memory, msgspec.msgpack.encode(_Cache(FORMAT, known | entries)))
+        write_whole(memory, msgspec.msgpack.encode(_Cache(CACHE_FORMAT, known | entries)))
     launches = [entry.launch for entry in entries.values() if entry.launch]
     launches.sort(key=lambda launch: (launch.when, launch.file))
     return launches, [entry.fault for entry in entries.values() if entry.fault]
@@ -104,7 +105,7 @@ def _remembered(memory: Path) -> dict[str, _Entry]:
         cache = msgspec.msgpack.decode(memory.read_bytes(), type=_Cache)
     except msgspec.DecodeError:
         return {}
-    return cache.entries if cache.format == FORMAT else {}
+    return cache.entries if cache.format == CACHE_FORMAT else {}
 
 
 def _entry(file: Path, known: _Entry | None) -> _Entry:

@@ -204,22 +204,43 @@ class Cluster:
     cpus: int
     modules: tuple[str, ...] = field(default_factory=lambda: _modules("kernels"))
     workers: dict[Process, Conditions] = field(default_factory=dict)
+    _held: "PlacementGroup | None" = None
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
         """Set *cpus* CPUs aside for a case: its tasks run on these, at most one on each."""
-        from ray.util.placement_group import placement_group, remove_placement_group
-
-        group = placement_group([{"CPU": 1}] * cpus)
         try:
-            if not group.wait(PATIENCE):
-                raise ClusterError(
-                    f"{cpus} CPUs were not free within {PATIENCE} s; "
-                    "wait until the cluster's other work is done, or ask for fewer with --cpus"
-                )
-            yield group
+            yield self.hold(cpus)
         finally:
-            remove_placement_group(group)
+            self.release()
+
+    def hold(self, cpus: int) -> "PlacementGroup":
+        """Set *cpus* CPUs aside until another number is asked for, or ``release`` is called.
+
+        For many short cases: Ray grants CPUs that were given back just before only after up to a
+        second.  Tasks outside the group must not be waited for meanwhile.  ClusterError if the CPUs
+        do not become free.
+        """
+        from ray.util.placement_group import placement_group
+
+        if self._held is None or self._held.bundle_count != cpus:
+            self.release()
+            self._held = placement_group([{"CPU": 1}] * cpus)
+        if not self._held.wait(PATIENCE):
+            self.release()
+            raise ClusterError(
+                f"{cpus} CPUs were not free within {PATIENCE} s; "
+                "wait until the cluster's other work is done, or ask for fewer with --cpus"
+            )
+        return self._held
+
+    def release(self) -> None:
+        """Give back the CPUs that are set aside, if any are."""
+        from ray.util.placement_group import remove_placement_group
+
+        if self._held is not None:
+            remove_placement_group(self._held)
+            self._held = None
 
     def call_roll(self, cpus: int, group: "PlacementGroup | None" = None) -> list[Conditions]:
         """Return the conditions of *cpus* processes that worked at once, one on each CPU.

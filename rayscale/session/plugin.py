@@ -158,13 +158,14 @@ def _cpus_needed(item: pytest.Item) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Time the control before and after each case."""
+    """Time the control before and after each case, and save it with the case."""
     control = item.config.stash[CONTROL] if "measure" in getattr(item, "fixturenames", ()) else None
-    if control:
-        control.sample()
+    if control is None:
+        return (yield)
+    before = control.sample()
     done = yield
-    if control:
-        control.sample()
+    benchmark: BenchmarkFixture = item.funcargs["benchmark"]  # type: ignore[attr-defined]
+    benchmark.extra_info["control"] = control.note(before, control.sample())
     return done
 
 
@@ -208,7 +209,7 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     saving.describe_launch(
         output_json,
         failed=sorted(set(failed)),
-        control=control.seconds if control else [],
+        control=control.medians if control else [],
         kind="gate" if config.stash[GATE] else "launch",
     )
 

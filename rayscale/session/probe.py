@@ -38,9 +38,9 @@ class Probe:
         if self.cluster is None:
             result = self._time(run)
         else:
-            with self.cluster.grant(self.cpus) as group:
-                self.cluster.call_roll(self.cpus, group)
-                result = self._time(partial(run, placement_group=group))
+            group = self.cluster.hold(self.cpus)
+            self.cluster.call_roll(self.cpus, group)
+            result = self._time(partial(run, placement_group=group))
         np.testing.assert_array_equal(result, kernel(rows))
         self.benchmark.extra_info.update(
             overhead=self.name,

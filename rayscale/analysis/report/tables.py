@@ -212,6 +212,8 @@ def _laws(line: Sequence[Gain]) -> tuple[str, str, str]:
 
 def _karp_flatt(over_serial: Gain) -> str:
     cpus = over_serial.case.cpus
+    if over_serial.ratio <= 1:
+        return f"no speed-up at {count(cpus, 'CPU')}"
     value = laws.karp_flatt(cpus, over_serial.ratio)
     spread = "~"
     if bounds := over_serial.interval:
