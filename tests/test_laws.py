@@ -89,9 +89,9 @@ def test_intervals_cover_the_truth() -> None:
 @pytest.mark.parametrize(
     ("fit", "sentence"),
     [
-        (lambda: amdahl([1, 2], [1, 1.9]), "needs 3 CPU counts above 1 or more; there is 1"),
-        (lambda: universal_scalability([1, 2, 4], [1, 2, 3]), "needs 5 CPU counts or more"),
-        (lambda: ray_cost([Work(1, 1, 1.0)] * 3), "needs 4 measured calls or more; there are 3"),
+        (lambda: amdahl([1, 2], [1, 1.9]), "needs 3 or more CPU counts above 1; there is 1"),
+        (lambda: universal_scalability([1, 2, 4], [1, 2, 3]), "needs 5 or more CPU counts"),
+        (lambda: ray_cost([Work(1, 1, 1.0)] * 3), "needs 4 or more measured calls; there are 3"),
         (lambda: ray_cost([Work(n, 8 * n, 1.0) for n in (1, 2, 3, 4)]), "move more bytes a task"),
     ],
 )

@@ -261,8 +261,8 @@ def test_laws_are_told_or_refused_with_the_reason(save: Save) -> None:
         text_of(reported(save({}, benchmarks=many))),
     )
     few = text_of(reported(save({}, benchmarks=cases())))
-    assert "Amdahl's law needs 3 CPU counts above 1 or more; there is 1." in few
-    assert "The Universal Scalability Law needs 5 CPU counts or more; there are 2." in few
+    assert "Amdahl's law needs 3 or more CPU counts above 1; there is 1." in few
+    assert "The Universal Scalability Law needs 5 or more CPU counts; there are 2." in few
 
 
 def test_series_counts_launches(save_series: Callable[..., list[Path]]) -> None:

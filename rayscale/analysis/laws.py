@@ -179,7 +179,7 @@ def _fit(terms: Sequence[Floats], y: Floats) -> list[Estimate]:
 
 def _demand(there: int, fewest: int, law: str, nouns: str) -> None:
     if there < fewest:
-        raise LawError(f"{law} needs {fewest} {nouns} or more; there {_be(there)}.")
+        raise LawError(f"{law} needs {fewest} or more {nouns}; there {_be(there)}.")
 
 
 def _be(number: int) -> str:

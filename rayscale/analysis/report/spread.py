@@ -79,7 +79,7 @@ def _paint(axes: Axes, shown: Sequence[Timing], unit: str) -> None:
         )
     axes.axvline(1, color=FAINT, linewidth=0.8)
     axes.set_yticks(range(len(shown)), [_short(one.name) for one in shown])
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.4, -0.6)
     _scale(axes, shown)
     axes.set_xlabel(f"a {unit} / the median of its case")
 
