@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rayscale.session.cluster import Cluster
 from rayscale.session.witness import Span, Stamped, Witnessed
 
-LONG = 1.0  # seconds; a call that takes less is noted PASSES times, after one that does not count
+LONG = 0.1  # seconds; a call that takes less is noted PASSES times, after one that does not count
 PASSES = 5
 
 Rows = NDArray[Any]
