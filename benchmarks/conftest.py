@@ -7,11 +7,7 @@ from benchmarks import matrix
 from rayscale.session.environment import usable_cpus
 from rayscale.session.options import OPTIONS
 
-collect_ignore = [
-    "competitors.py",
-    "launches.py",
-    "reading.py",
-]  # scripts, with packages of their own
+collect_ignore = ["competitors.py", "launches.py", "reading.py"]  # scripts
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -41,7 +41,8 @@ def additions_a_second() -> float:
 def test_task_length(probe: Probe, amount: str, additions_a_second: float) -> None:
     """Tasks of one length, serially and by Ray: which share of the ideal is reached?"""
     seconds = LENGTHS[amount]
-    tasks = 4 * min(25, max(1, round(TOTAL / seconds / 4)))  # so that 2 or 4 CPUs get as many each
+    each = max(2, min(100, round(TOTAL / seconds)) // probe.cpus)
+    tasks = probe.cpus * each  # as many for each CPU
     work = partial(additions, number=max(1, round(seconds * additions_a_second)))
     probe(work, np.zeros((tasks, 1)), seconds=seconds)
 

@@ -1,5 +1,6 @@
 """The command ``rayscale``: make launches; list, compare, show and export what is kept."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -63,7 +64,13 @@ def rayscale(context: click.Context, results: Path) -> None:
 
 
 @rayscale.command(context_settings={"ignore_unknown_options": True})
-@click.option("--launches", default=10, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--launches",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many processes to start.",
+)
 @click.option(
     "--name", type=Name(), default="launch", show_default=True, help="NAME in NNNN_NAME.json."
 )
@@ -141,9 +148,27 @@ def runs(results: Path) -> None:
     help="With --launch: of each.",
 )
 @click.option("-k", "choice", default="", help="With --launch: the cases, as pytest has it.")
-@click.option("--tolerance", type=Share(), default="5%", show_default=True)
-@click.option("--false-alarm", type=Share(), default="1%", show_default=True)
-@click.option("--miss", type=Share(), default="1%", show_default=True)
+@click.option(
+    "--tolerance",
+    type=Share(),
+    default="5%",
+    show_default=True,
+    help="The slowdown to be found; below half of it nothing is called slower.",
+)
+@click.option(
+    "--false-alarm",
+    type=Share(),
+    default="1%",
+    show_default=True,
+    help="Probability of any false 'slower' in the table.",
+)
+@click.option(
+    "--miss",
+    type=Share(),
+    default="1%",
+    show_default=True,
+    help="Probability, per case, of calling a slowdown of the tolerance the same.",
+)
 @click.option("--allow-missing", is_flag=True, help="Let cases be gone that OLD has.")
 @click.option("--across-machines", is_flag=True, help="Compare speed-ups over serial, not times.")
 @click.option(
@@ -152,6 +177,7 @@ def runs(results: Path) -> None:
     type=click.Choice(["text", "markdown", "json"]),
     default="text",
     show_default=True,
+    help="How to show the table.",
 )
 @click.pass_obj
 def compare(
@@ -270,22 +296,22 @@ def report(
 
     try:
         chosen, kept, faults = store.subject(run, results, _here)
+        reported = contents.contents(subject.read(chosen), kept, faults)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    reported = contents.contents(subject.read(chosen), kept)
     if charts:
         page.write_charts(reported, charts)
-    text = (
-        page.page(reported)
-        if style == "html"
-        else page.markdown(reported, str(charts) if charts else None)
-    )
-    if output is None and style == "md":
-        click.echo(text, nl=False)
+    if style == "html":
+        output = output or Path("report.html")
+        text = page.page(reported)
     else:
-        file = output or Path("report.html")
-        write_whole(file, text.encode())
-        click.echo(f"The report: {file}")
+        start = output.parent if output else Path()
+        text = page.markdown(reported, os.path.relpath(charts, start) if charts else None)
+    if output:
+        write_whole(output, text.encode())
+        click.echo(f"The report: {output}")
+    else:
+        click.echo(text, nl=False)
     _name(faults)
 
 
@@ -340,6 +366,9 @@ def main() -> None:
         rayscale.main(prog_name="rayscale", standalone_mode=False)
     except click.ClickException as error:
         click.echo(f"rayscale: {error.format_message()}", err=True)
+        sys.exit(REFUSED)
+    except OSError as error:
+        click.echo(f'rayscale: "{error.filename}": {error.strerror}', err=True)
         sys.exit(REFUSED)
     except click.Abort:
         sys.exit(2)

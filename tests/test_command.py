@@ -101,6 +101,34 @@ def test_baseline_that_is_incomplete_is_none(rayscale: Rayscale, save_series: Sa
     assert "make it anew, or name its files" in errors
 
 
+def test_baseline_is_what_was_made_as_one(rayscale: Rayscale, save_series: SaveSeries) -> None:
+    """A baseline by any name is the baseline; a broken file of the newest is not passed over."""
+    save_series(CASES, name="baseline", kind="launches", seed=1)
+    made = save_series(CASES, name="v2", kind="baseline", seed=2)
+    chosen = store.choose("baseline", Path("results"), here=lambda: "")
+    assert [Path(launch.file).name for launch in chosen] == [file.name for file in made]
+
+    newer = save_series(CASES, name="v2", kind="baseline", seed=3)
+    newer[0].write_text("{")
+    code, _, errors = rayscale("compare", "v2", "v2")
+    assert code == 4
+    assert f"{newer[0].name}: not JSON, or cut off" in errors
+
+
+def test_report_is_written_beside_its_charts(rayscale: Rayscale, save: Callable[..., Path]) -> None:
+    """The page by default; Markdown that links to the charts from where it stands."""
+    save(CASES | {"loop-ray_blocks-cpus2-small": 0.02})
+    code, output, _ = rayscale("report")
+    assert (code, output) == (0, "The report: report.html\n")
+    assert Path("report.html").read_text().startswith("<!DOCTYPE html>")
+
+    Path("docs").mkdir()
+    code, _, _ = rayscale("report", "run", "--format=md", "--charts=docs/pictures", "-odocs/r.md")
+    assert code == 0
+    (link,) = re.findall(r"\]\((.*speed-up.*\.svg)\)", Path("docs/r.md").read_text())
+    assert Path("docs", link).is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -113,6 +141,9 @@ def test_baseline_that_is_incomplete_is_none(rayscale: Rayscale, save_series: Sa
         (["record", "--launches=0"], 4, "0 is not in the range x>=1"),
         (["history", "nothing"], 4, 'no case called "nothing" is kept'),
         (["export", "run", "-o", "table.xls"], 4, "neither .csv nor .parquet"),
+        (["report", "nothing"], 4, '"nothing" is no file, no folder, and no run'),
+        (["report", "-o", "nowhere/report.html"], 4, "No such file or directory"),
+        (["compare", "--launch", "nowhere", "nowhere"], 1, '"nowhere" cannot be run'),
         (["compare", "run", "less"], 1, ""),
         (["compare", "run", "less", "--allow-missing"], 0, ""),
     ],
@@ -134,7 +165,7 @@ def test_request_that_cannot_be_met_is_refused(
 
     assert ended == code
     assert sentence in errors
-    assert errors.count("\n") <= 1
+    assert len([line for line in errors.splitlines() if line != "launches"]) <= 2
 
 
 def test_history_shows_the_way_and_the_change(
@@ -192,7 +223,9 @@ def test_what_was_read_once_is_remembered_until_it_changes(
     assert len(store.read_all([first, second], results)[0]) == 2
 
 
-@pytest.mark.parametrize("command", ["", "record", "runs", "compare", "history", "export"])
+@pytest.mark.parametrize(
+    "command", ["", "record", "runs", "compare", "history", "report", "export"]
+)
 def test_help_names_all(rayscale: Rayscale, command: str) -> None:
     """Every command has its help, and none is a bare name."""
     code, output, _ = rayscale(*command.split(), "--help")

@@ -58,12 +58,36 @@ def test_runs_of_other_suites_are_read(version: str, tmp_path: Path) -> None:
     file.write_text(json.dumps(foreign(version)))
     launch = read(file)
 
-    assert [case.label for case in launch.cases] == ["test_sort[10]", "test_sum"]
+    assert [case.label for case in launch.cases] == [
+        "test_sort.py::test_sort[10]",
+        "test_sort.py::test_sum",
+    ]
     assert {case.median for case in launch.medians.values()} == {1.0}
     assert launch.revision == "aaaaaaa-dirty"
     assert launch.when.utcoffset() is not None
     assert launch.hardware == {"cpu": "Some CPU", "cpus": 4, "architecture": "x86_64"}
     assert launch.name == "other"
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        {"hardware": "rpi", "software": ["numpy"], "cpu": None},
+        {"hardware": {"cpu": None, "load": 0.5}, "cpu": {"count": None}},
+        {},
+    ],
+)
+def test_machine_that_another_suite_describes_is_read(
+    machine: dict[str, Any], tmp_path: Path
+) -> None:
+    """Whatever another suite says of its machine, its timings are read."""
+    file = tmp_path / "sort_results.json"
+    file.write_text(json.dumps(foreign("5.3.1") | {"machine_info": machine}))
+    launch = read(file)
+
+    assert launch.name == "sort_results"
+    assert launch.hardware == {}
+    assert launch.software == {"pytest-benchmark": "5.3.1"}
 
 
 def test_own_run_is_read(save: Callable[..., Path]) -> None:

@@ -102,6 +102,19 @@ def test_charts_are_named_for_those_who_do_not_see_them(
         )
 
 
+def test_axes_say_what_they_measure(browser: Browser, report_file: Path) -> None:
+    """Each axis of each chart has two labelled ticks or more."""
+    with browser.new_page() as page:
+        page.goto(report_file.as_uri())
+        bare = page.evaluate(
+            """() => [...document.querySelectorAll('figure')].flatMap(figure =>
+              ['matplotlib.axis_1', 'matplotlib.axis_2'].filter(axis =>
+                figure.querySelectorAll(`[id$="${axis}"] [id*="tick_"] text`).length < 2
+              ).map(axis => figure.querySelector('h3').textContent + ': ' + axis))"""
+        )
+        assert bare == []
+
+
 def test_words_in_a_chart_stand_apart(browser: Browser, report_file: Path) -> None:
     """No two words of a chart run into one another."""
     with browser.new_page(viewport={"width": 390, "height": 900}) as page:

@@ -268,7 +268,7 @@ def test_probes_save_what_ray_costs(tmp_path: Path) -> None:
     }
     nbytes = 4 * 96 * 2**10  # of four tasks; each also gives or gets a number
     assert seen == {
-        ("task_length", "serial", 1, 4, 64),
+        ("task_length", "serial", 1, 5, 80),
         ("task_length", "ray_per_row", 2, 4, 64),
         *(("empty_tasks", "ray_per_row", 2, tasks, 16 * tasks) for tasks in (10, 100)),
         ("bytes_in", "ray_per_row", 2, 4, nbytes + 4),

@@ -86,7 +86,7 @@ def compare(
     divided by the serial case of its kernel, so speed-ups are compared.
     ValueError if no case is in all launches of both.
     """
-    ids, missing, added = _in_both(old, new)
+    ids, missing, added = in_both(old, new)
     yardstick = _yardstick(old, new, paired=paired, across_machines=across_machines)
     ids = [name for name in ids if yardstick != "serial" or _is_divided(name, (*old, *new))]
     if not ids:
@@ -94,7 +94,7 @@ def compare(
     logs = _logs(old, ids, yardstick), _logs(new, ids, yardstick)
     moved = _control_ratio(old, new)
     labels = Labels(len(old), len(new), paired=paired) if min(len(old), len(new)) > 1 else None
-    notes = _notes(labels, terms, yardstick, moved, len(ids))
+    notes = _notes(labels, terms, yardstick, moved)
     doubt = notes[0] if notes else ""
     shift = 0.0 if paired else math.log(1 + terms.tolerance / 2)
     statistics = labels.statistics(logs[0] + shift, logs[1]) if labels else None
@@ -167,9 +167,7 @@ def _differences(old: Sequence[Launch], new: Sequence[Launch], field: str) -> li
     return differences(*sides)
 
 
-def _in_both(
-    old: Sequence[Launch], new: Sequence[Launch]
-) -> tuple[list[str], list[str], list[str]]:
+def in_both(old: Sequence[Launch], new: Sequence[Launch]) -> tuple[list[str], list[str], list[str]]:
     """Return the cases that all launches have, those that NEW lacks, those that OLD lacks.
 
     A case that failed in one launch of a set is missing there: what is left would be a
@@ -248,7 +246,7 @@ def _control_ratio(old: Sequence[Launch], new: Sequence[Launch]) -> float | None
 
 
 def _notes(
-    labels: Labels | None, terms: Terms, yardstick: Yardstick, moved: float | None, cases: int
+    labels: Labels | None, terms: Terms, yardstick: Yardstick, moved: float | None
 ) -> list[str]:
     """Return what makes every verdict unsure, in sentences."""
     notes = []

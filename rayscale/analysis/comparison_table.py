@@ -47,18 +47,22 @@ def sentences(comparison: Comparison) -> list[str]:
             f"At this spread it finds +10 % with probability {rate(median(powers))} in the middle "
             f"case, {rate(min(powers))} in the worst ({worst.label})."
         )
-    assumed = (
-        "the order of the launches was drawn at random"
-        if comparison.paired
-        else "the machine is the same but for what the control shows"
-        if comparison.yardstick == "control"
-        else "the machines differ in nothing that changes one case more than its yardstick"
-    )
     lines.append(
         f"At most {share(terms.false_alarm)} chance of any false 'slower' among these "
-        f"{count(len(comparison.cases), 'case')}, where {assumed}."
+        f"{count(len(comparison.cases), 'case')}, where {_assumed(comparison)}."
     )
     return lines
+
+
+def _assumed(comparison: Comparison) -> str:
+    """Return what the error rate rests on."""
+    if comparison.paired:
+        return "the order of the launches was drawn at random"
+    return {
+        "control": "the machine is unchanged but for what the control shows",
+        "serial": "the machines differ in nothing that changes one case more than its serial one",
+        "nothing": "the machine was as fast as before: not all of these launches have a control",
+    }[comparison.yardstick]
 
 
 def totals(comparison: Comparison) -> str:

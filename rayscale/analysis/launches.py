@@ -30,9 +30,9 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """What it is called in tables: 'moving_average loop serial small', or its test's name."""
+        """What it is called in tables: 'moving_average loop serial small', or its test's id."""
         if self.problem is None:
-            return self.id.rpartition("::")[2]
+            return self.id
         words = re.fullmatch(r".*\[(.*)\]", self.id)
         return " ".join([self.problem, *(words[1].split("-") if words else ())])
 
@@ -64,11 +64,7 @@ class Launch(msgspec.Struct, frozen=True, dict=True):
     failed: tuple[str, ...] = ()
     control: float | None = None  # seconds, in the middle of the launch
     series: Series | None = None
-
-    @property
-    def of_rayscale(self) -> bool:
-        """Whether this suite made it, and not another one."""
-        return any(case.problem is not None for case in self.cases)
+    of_rayscale: bool = False  # whether this suite made it, and not another one
 
     @cached_property
     def medians(self) -> dict[str, Case]:
@@ -148,7 +144,7 @@ def read(file: Path) -> Launch:
     control = median(own.control) if own.control else None
     return Launch(
         file=str(file),
-        name=file.stem.partition("_")[2] or file.stem,
+        name=re.sub(r"^\d{4,}_", "", file.stem),
         when=_moment(file, saved.datetime),
         revision=_revision(saved.commit_info),
         hardware=_hardware(saved.machine_info),
@@ -157,6 +153,7 @@ def read(file: Path) -> Launch:
         failed=own.failed,
         control=control,
         series=own.series,
+        of_rayscale=saved.rayscale is not None,
     )
 
 
@@ -206,25 +203,33 @@ def _revision(commit: dict[str, Any]) -> str:
 
 def _hardware(machine: dict[str, Any]) -> dict[str, str | int | bool]:
     """Return what is told of the hardware; of another suite's, what pytest-benchmark tells."""
-    if own := machine.get("hardware"):
-        return dict(own)
-    cpu = machine.get("cpu", {})
-    told = {
+    if own := _own(machine, "hardware"):
+        return own
+    told = machine.get("cpu")
+    cpu = told if isinstance(told, dict) else {}
+    fields = {
         "cpu": cpu.get("brand_raw") or cpu.get("brand"),
         "cpus": cpu.get("count"),
         "architecture": machine.get("machine"),
     }
-    return {field: value for field, value in told.items() if value is not None}
+    return {field: value for field, value in fields.items() if isinstance(value, str | int)}
+
+
+def _own(machine: dict[str, Any], field: str) -> dict[str, str | int | bool]:
+    """Return what this suite tells of the machine; nothing, if another one uses the word."""
+    own = machine.get(field)
+    told = own.items() if isinstance(own, dict) else ()
+    return {name: value for name, value in told if isinstance(value, str | int)}
 
 
 def _software(saved: _File) -> dict[str, str]:
-    if own := saved.machine_info.get("software"):
-        return dict(own)
+    if own := _own(saved.machine_info, "software"):
+        return {field: str(value) for field, value in own.items()}
     told = {
         "python": saved.machine_info.get("python_version"),
         "pytest-benchmark": saved.version,
     }
-    return {field: value for field, value in told.items() if value is not None}
+    return {field: str(value) for field, value in told.items() if value is not None}
 
 
 def differences(old: Iterable[dict[str, Any]], new: Iterable[dict[str, Any]]) -> list[str]:

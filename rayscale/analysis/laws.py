@@ -124,8 +124,8 @@ def crossing(places: Sequence[float], heights: Sequence[float], level: float) ->
     *places* ascend and are above 0; between them the heights are joined by straight lines
     over the logarithm of the place.  The first place if none is below.
 
-    >>> crossing([1.0, 10.0, 100.0], [0.0, 0.4, 0.6], 0.5)
-    31.622776601683793
+    >>> round(crossing([1.0, 10.0, 100.0], [0.0, 0.4, 0.6], 0.5), 6)
+    31.622777
     """
     below = [i for i, height in enumerate(heights) if height < level]
     if not below:
@@ -137,16 +137,14 @@ def crossing(places: Sequence[float], heights: Sequence[float], level: float) ->
     return float(places[last] * (places[last + 1] / places[last]) ** share)
 
 
-def metg(
-    seconds: Sequence[float], efficiencies: Sequence[float], share: float = 0.5
-) -> float | None:
-    """Return the minimum effective task granularity: how long tasks must be to reach *share*.
+def metg(seconds: Sequence[float], efficiencies: Sequence[float]) -> float | None:
+    """Return the minimum effective task granularity, how long tasks must be to reach half.
 
     *seconds* are the lengths of the tasks, ascending, *efficiencies* the shares of the ideal
     reached.  None if even the longest do not reach it.
     Source: Slaughter et al., Task Bench, SC 2020.
     """
-    return crossing(seconds, efficiencies, share)
+    return crossing(seconds, efficiencies, 0.5)
 
 
 def break_even(
@@ -156,7 +154,7 @@ def break_even(
 
     Interpolated where both are powers of the size between two of them; None where it never does.
 
-    >>> break_even([100, 10_000], serial=[1.0, 100.0], parallel=[10.0, 10.0])
+    >>> round(break_even([100, 10_000], serial=[1.0, 100.0], parallel=[10.0, 10.0]), 6)
     1000.0
     """
     gains = [math.log(s / p) for s, p in zip(serial, parallel, strict=True)]

@@ -1,5 +1,6 @@
 """What is kept in results/: many launches read fast, and told apart by the series they are of."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from rayscale.analysis.files import NUMBERED, write_whole
 from rayscale.analysis.launches import Launch, LaunchError, read
 
 CACHE = ".launches.msgpack"
-CACHE_FORMAT = 2  # of what is remembered; another one is forgotten
+CACHE_FORMAT = 3  # of what is remembered; another one is forgotten
 
 
 class StoreError(ValueError):
@@ -59,8 +60,15 @@ class Group:
     @property
     def is_baseline(self) -> bool:
         """Whether it was made to be compared with, and is complete."""
-        kind = self.first.series.kind if self.first.series else "launches"
-        return kind == "baseline" and self.is_complete
+        return self._kind == "baseline" and self.is_complete
+
+    def is_called(self, text: str) -> bool:
+        """Tell whether *text* names it: its NAME or, of what was made as one, "baseline"."""
+        return self._kind == "baseline" if text == "baseline" else self.name == text
+
+    @property
+    def _kind(self) -> str:
+        return self.first.series.kind if self.first.series else "launches"
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -90,7 +98,9 @@ def read_all(files: Iterable[Path], results: Path) -> tuple[list[Launch], list[s
     memory = results / CACHE
     known = _remembered(memory)
     entries = {str(file): _entry(file, known.get(str(file))) for file in files}
-    if results.is_dir() and any(known.get(name) != entry for name, entry in entries.items()):
+    if os.access(results, os.W_OK) and any(
+        known.get(name) != entry for name, entry in entries.items()
+    ):
         write_whole(memory, msgspec.msgpack.encode(_Cache(CACHE_FORMAT, known | entries)))
     launches = [entry.launch for entry in entries.values() if entry.launch]
     launches.sort(key=lambda launch: (launch.when, launch.file))
@@ -130,9 +140,9 @@ def groups(launches: Iterable[Launch]) -> list[Group]:
 def choose(text: str, results: Path, here: Callable[[], str]) -> list[Launch]:
     """Return the launches that *text* means: a file's, a folder's, a glob's, or a name's.
 
-    A name is that of the newest complete series, or run, of that NAME in *results*; where
-    several machines have one, of the folder that *here* returns: this machine's.
-    StoreError where there is none, or a file is no launch.
+    A name is that of the newest complete series, or run, of that NAME in *results*, "baseline" that
+    of the newest complete baseline; where several machines have one, of the folder that *here*
+    returns: this machine's.  StoreError where there is none, or a file is no launch.
     """
     files = _files(text)
     launches, faults = read_all(files or kept(results), results)
@@ -140,12 +150,12 @@ def choose(text: str, results: Path, here: Callable[[], str]) -> list[Launch]:
         if faults:
             raise StoreError(faults[0])
         return launches
-    named = [group for group in groups(launches) if group.name == text]
+    if broken := [fault for fault in faults if f"_{text}.json: " in fault]:
+        raise StoreError(f"{broken[-1]}; mend or remove it, for it may be of the newest series")
+    named = [group for group in groups(launches) if group.is_called(text)]
     if len({group.folder for group in named}) > 1:
         named = [group for group in named if group.folder == here()]
     complete = [group for group in named if group.is_complete]
-    if text == "baseline":
-        complete = [group for group in complete if group.is_baseline]
     if not complete:
         raise StoreError(_absence(text, named, launches, results))
     return list(complete[-1].launches)

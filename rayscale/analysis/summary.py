@@ -23,7 +23,7 @@ def render(records: Sequence[Mapping[str, Any]], width: int) -> str:
     """Return the summary of *records*, a saved run's ``benchmarks``, *width* characters wide."""
     parts: list[RenderableType] = []
     for block in blocks([MeasuredCase.from_record(record) for record in records]).values():
-        parts += [_table(block), *_footnotes(block), _cost_line(block), *_sentences(block), ""]
+        parts += [_table(block), *footnotes(block), _cost_line(block), *_sentences(block), ""]
     return printed(*parts, LEGEND, width=width)
 
 
@@ -64,7 +64,8 @@ def _ratio(ratio: float, interval: Interval | None) -> str:
     return f"{digits(ratio)}x {spread}"
 
 
-def _footnotes(block: Sequence[MeasuredCase]) -> Iterator[str]:
+def footnotes(block: Sequence[MeasuredCase]) -> Iterator[str]:
+    """Return what a reader of the table must know: marks, and conditions that were not equal."""
     if any(case.oversubscribed for case in block):
         yield "* oversubscribed: more CPUs than this process may use"
     serial = {case.niceness for case in block if case.is_serial}

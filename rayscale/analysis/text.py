@@ -49,8 +49,12 @@ def count(number: int, noun: str) -> str:
     >>> count(1, "CPU"), count(2, "CPU"), count(3, "launch")
     ('1 CPU', '2 CPUs', '3 launches')
     """
-    plural = "es" if noun.endswith("ch") else "s"
-    return f"{number} {noun}{'' if number == 1 else plural}"
+    return f"{number} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a regular *noun*."""
+    return f"{noun}es" if noun.endswith("ch") else f"{noun}s"
 
 
 def share(part: float) -> str:
@@ -89,7 +93,9 @@ def rate(probability: float) -> str:
 def printed(*parts: RenderableType, width: int) -> str:
     """Return *parts*, strings and tables, as lines of text, *width* characters wide at most."""
     out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False)
+    console = Console(
+        file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False
+    )
     for part in parts:
         console.print(part)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())

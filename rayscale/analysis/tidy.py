@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from rayscale.analysis.launches import Launch, read
+from rayscale.analysis.launches import Launch, LaunchError, read
 
 CASE = ("problem", "kernel", "implementation", "cpus", "size")
 
@@ -40,7 +40,10 @@ def rounds(files: Iterable[Path]) -> pd.DataFrame:
 
 
 def _rounds(launch: Launch) -> pd.DataFrame:
-    saved = _decode(Path(launch.file).read_bytes())
+    try:
+        saved = _decode(Path(launch.file).read_bytes())
+    except msgspec.MsgspecError as error:
+        raise LaunchError(f"{launch.file}: its raw timings make no sense ({error})") from error
     common: dict[str, Any] = {
         "file": launch.file,
         "name": launch.name,

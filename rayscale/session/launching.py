@@ -36,16 +36,12 @@ class Plan:
         LaunchingError unless all cases passed.
         """
         with tempfile.TemporaryDirectory(prefix="rayscale-launch-") as storage:
-            done = subprocess.run(
+            done = _run(
                 [
                     *(python, "-m", "pytest", "-p", "no:cacheprovider", "--benchmark-only"),
                     *(f"--benchmark-storage={storage}", *SHORT, *self.arguments),
                 ],
-                cwd=self.project,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
+                self.project,
             )
             files = list(Path(storage).rglob("*.json"))
             if done.returncode or len(files) != 1:
@@ -53,6 +49,23 @@ class Plan:
                     f"{python} -m pytest ended with {done.returncode}:\n{done.stdout[-2000:]}"
                 )
             return Saved(files[0].parent.name, json.loads(files[0].read_text(encoding="utf-8")))
+
+
+def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise LaunchingError(
+            f'"{command[0]}" cannot be run ({error.strerror}); give a Python interpreter, such as '
+            ".venv/bin/python"
+        ) from error
 
 
 @dataclass(frozen=True)

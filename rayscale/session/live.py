@@ -79,8 +79,8 @@ def _size(item: pytest.Item) -> str:
 def _last_times(results: Path) -> dict[str, float]:
     """Return the seconds that each case took in the newest run, or gate, in the folder *results*.
 
-    In a run they are its rounds and, at most, three calls more: the check, the calibration and
-    the last.
+    In a run they are its rounds and some calls more: the check, the calibration, the last, and the
+    pass that notes the phases.
     """
     runs = sorted(results.glob("[0-9]*.json"))
     if not runs:

@@ -1,8 +1,8 @@
 """Where the time of a Ray call goes: a pass of its own, untimed, in which tasks note their times.
 
 A call begins in this process; its tasks are made and sent (*start*, until the first one runs), run
-(*executing*, per CPU), leave CPUs idle between them (*waiting*), and their results come back
-(*fetching*, after the last one has ended).  The four add up to the call.
+(*executing*, per CPU), leave CPUs to Ray's work or idle between them (*waiting*), and their results
+come back (*fetching*, after the last one has ended).  The four add up to the call.
 """
 
 import platform

@@ -4,17 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rayscale.analysis.cases import MeasuredCase, blocks
 from rayscale.analysis.gain import Gain, fastest, gain
+from rayscale.analysis.intervals import speed_up
 from rayscale.analysis.laws import Cost, LawError
 from rayscale.analysis.report.scaling import Granularity
 from rayscale.analysis.report.subject import Subject
-from rayscale.analysis.report.tables import ratio_of
-from rayscale.analysis.text import count, digits, duration
+from rayscale.analysis.report.tables import ratio_of, seconds_of
+from rayscale.analysis.text import count, duration
 
 SAID = {
     "ray_blocks": "cutting into blocks",
     "ray_per_row": "one task per row",
     "ray_whole": "one task for all",
 }
+NEAR = 1.05  # a ratio nearer to 1 is no gain that anybody would look for
 Block = Sequence[MeasuredCase]
 
 
@@ -33,7 +35,7 @@ def answers(
 
 
 def _largest(cases: Sequence[MeasuredCase]) -> Iterator[Block]:
-    """Return, for each problem, the block that takes longest serially."""
+    """Return, for each problem, the block whose longest case takes longest."""
     by_problem: dict[str, list[Block]] = {}
     for (problem, _), block in blocks(cases).items():
         by_problem.setdefault(problem, []).append(block)
@@ -55,10 +57,12 @@ def _of_block(block: Block) -> Iterator[str]:
     slower = [case for case in best if single and case.kernel != single.kernel]
     parallel = fastest(slower)
     if single and parallel and parallel.median > single.median:
-        times = digits(parallel.median / single.median)
+        ends = parallel.interval, single.interval
+        bounds = speed_up(ends[0], ends[1]) if ends[0] and ends[1] else None
+        times = ratio_of(parallel.median / single.median, bounds)
         yield (
             f"The {single.kernel} kernel on one CPU takes {duration(single.median)} and is "
-            f"{times}x as fast as the best that Ray makes of the {parallel.kernel} kernel: choose "
+            f"{times} as fast as the best that Ray makes of the {parallel.kernel} kernel: choose "
             "the kernel first, then cut."
         )
 
@@ -80,38 +84,29 @@ def _best_gains(kernel: str, block: Block) -> list[Gain]:
 
 def _way(over_serial: Gain, *, first: bool) -> str:
     case, ratio = over_serial.case, over_serial.ratio
-    low, high = over_serial.interval or (ratio / 1.05, ratio * 1.05)
+    low, high = over_serial.interval or (ratio / NEAR, ratio * NEAR)
     way = SAID.get(case.implementation, case.implementation)
     where = f"{way} on {count(case.cpus, 'CPU')}"
     shown = ratio_of(ratio, over_serial.interval)
     if low <= 1 <= high:
-        return f"{where} changes nothing, {shown}"
+        alike = 1 / NEAR <= ratio <= NEAR
+        return f"{where} {'changes nothing' if alike else 'cannot be told from serial'}, {shown}"
     if ratio > 1:
         return f"{where} is {shown} as fast as serial" if first else f"{where} {shown}"
     return f"{where} loses, {shown}"
 
 
 def _granularity(lines: Sequence[Granularity]) -> Iterator[str]:
-    if not lines:
-        return
-    said = [
-        f"{duration(line.metg)} on {count(line.cpus, 'CPU')}"
-        if line.metg
-        else f"more than {duration(line.lengths[-1])} on {count(line.cpus, 'CPU')}"
-        for line in lines
-    ]
-    yield (
-        f"A task must last {', '.join(said)} for Ray to make half of what the CPUs can give: "
-        "METG(50 %)."
-    )
+    if lines:
+        said = ", ".join(f"{line} on {count(line.cpus, 'CPU')}" for line in lines)
+        yield f"A task must last {said} for Ray to make half of what the CPUs can give: METG(50 %)."
 
 
 def _cost(costs: Mapping[int, Cost | LawError]) -> Iterator[str]:
     known = {cpus: cost for cpus, cost in costs.items() if isinstance(cost, Cost)}
     if known:
         cpus, cost = max(known.items())
-        byte = max(0.0, cost.byte.value) * 2**20
         yield (
-            f"On {count(cpus, 'CPU')}, each task costs {duration(cost.task.value)} of Ray's own, "
-            f"and each MiB that is moved {duration(byte)}."
+            f"On {count(cpus, 'CPU')}, each task costs {seconds_of(cost.task)} of Ray's own, and "
+            f"each MiB that is moved {seconds_of(cost.byte, 2**20)}."
         )

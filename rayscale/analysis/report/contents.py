@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rayscale.analysis import summary
 from rayscale.analysis.cases import blocks
 from rayscale.analysis.history import histories
 from rayscale.analysis.launches import Launch
@@ -45,13 +46,18 @@ class Report:
     sections: tuple[Section, ...]
 
 
-def contents(subject: Subject, kept: Sequence[Launch]) -> Report:
-    """Return the report on *subject*, with the history of its cases in the *kept* launches."""
+def contents(subject: Subject, kept: Sequence[Launch], faults: Sequence[str] = ()) -> Report:
+    """Return the report on *subject*, with the history of its cases in the *kept* launches.
+
+    *faults* say which files could not be read for it.
+    """
     first = subject.launches[0]
-    lines = scaling.granularities(subject.probes)
-    costs = tables.costs(subject.probes)
+    cores = subject.launches[0].hardware.get("cpus")
+    fair = [one for one in subject.probes if not cores or one.cpus <= int(cores)]
+    lines = scaling.granularities(fair)
+    costs = tables.costs(fair)
     sections = (
-        Section("Machine", tables=(tables.machine(subject.launches),)),
+        Section("Machine", tuple(_gaps(subject, faults)), (tables.machine(subject.launches),)),
         _gains(subject),
         _charts("Time against size", scaling.times_by_size(subject.cases)),
         _charts(
@@ -74,6 +80,16 @@ def contents(subject: Subject, kept: Sequence[Launch]) -> Report:
     )
 
 
+def _gaps(subject: Subject, faults: Sequence[str]) -> Iterator[str]:
+    """Return what is not in the report, in sentences."""
+    if subject.failed:
+        yield f"Failed, and not in here: {', '.join(subject.failed)}."
+    if subject.dropped:
+        yield f"Not in all launches, and not in here: {', '.join(subject.dropped)}."
+    for fault in faults:
+        yield f"Not in the history: {fault}."
+
+
 def _charts(heading: str, charts: Iterator[Chart]) -> Section:
     return Section(heading, charts=tuple(charts))
 
@@ -81,9 +97,10 @@ def _charts(heading: str, charts: Iterator[Chart]) -> Section:
 def _gains(subject: Subject) -> Section:
     cores = subject.launches[0].hardware.get("cpus")
     by_block = blocks(subject.cases).values()
+    notes = dict.fromkeys(note for block in by_block for note in summary.footnotes(block))
     return Section(
         "What Ray gained",
-        (SPREAD_NOTE[subject.unit],),
+        (SPREAD_NOTE[subject.unit], *notes),
         tuple(tables.speed_ups(block, subject.unit) for block in by_block),
         tuple(
             chart

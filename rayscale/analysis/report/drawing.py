@@ -2,33 +2,32 @@
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
+from zlib import crc32
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
-
-from rayscale.analysis.text import digits, duration
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 WIDTH = 4.7  # inches: at the 358 pixels that a phone has for it, 9 points are 9.5 pixels
 INK = "#010203"  # stands for the page's own text colour
 FAINT = "#888888"
+LEAST_SPAN = 5  # of a logarithmic axis, as a factor
 
 # Told apart on white and on black (3:1 or more on each), by the colour-blind (after Okabe and
-# Ito), and without any colour by marker, dash and hatch.
+# Ito), and without any colour by marker and dash.
 STYLES = {
-    "serial": ("#8c6bb1", "o", ":", ""),
-    "ray_whole": ("#d55e00", "s", "--", "//"),
-    "ray_per_row": ("#0f8fd0", "^", "-.", ".."),
-    "ray_blocks": ("#009e73", "D", "-", ""),
+    "serial": ("#8c6bb1", "o", ":"),
+    "ray_whole": ("#d55e00", "s", "--"),
+    "ray_per_row": ("#0f8fd0", "^", "-."),
+    "ray_blocks": ("#009e73", "D", "-"),
 }
-SPARE = (("#c4679b", "v", "-", "\\\\"), ("#a67c00", "P", "--", "xx"), ("#7f7f7f", "X", "-.", "++"))
+SPARE = (("#c4679b", "v", "-"), ("#a67c00", "P", "--"), ("#7f7f7f", "X", "-."))
 
 SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,  # a name from a file may hold a $
@@ -70,38 +69,42 @@ class Style:
     colour: str
     marker: str
     dash: str
-    hatch: str
 
 
-def style(name: str, others: Sequence[str] = ()) -> Style:
-    """Return the style of an implementation.
+def style(name: str) -> Style:
+    """Return the style of an implementation; of one that the suite does not know, a spare one."""
+    spare = SPARE[crc32(name.encode()) % len(SPARE)]
+    return Style(*STYLES.get(name, spare))
 
-    One of *others* that the suite does not know gets a spare one, by its place among them.
+
+def slug(*words: str) -> str:
+    """Return a name that is good as an id in a page and as a file's; other words, another name.
+
+    >>> slug("speed-up", "moving_average loop")
+    'speed-up-moving_average-loop'
+    >>> slug("history", "<b>") == slug("history", "[b]")
+    False
     """
-    if name in STYLES:
-        return Style(*STYLES[name])
-    unknown = sorted({one for one in (*others, name) if one not in STYLES})
-    return Style(*SPARE[unknown.index(name) % len(SPARE)])
+    text = "-".join(words)
+    plain = re.sub(r"[^\w -]", "-", text, flags=re.ASCII)
+    mark = "" if plain == text else f"-{crc32(text.encode()):08x}"
+    return plain.replace(" ", "-") + mark
 
 
-def slug(*words: object) -> str:
-    """Return a name that is good as an id in a page, and as a file's.
+def logarithmic(axes: Axes, which: Literal["x", "y"], say: Callable[[float], str]) -> None:
+    """Make an axis of *axes*, on which all is drawn, logarithmic; *say* labels a tick.
 
-    >>> slug("speed-up", "moving_average", "<b>")
-    'speed-up-moving_average--b-'
+    It spans a factor of 5 or more, so that it has two ticks or more: at 1, 2, 5, 10, ..., or, where
+    it spans many decades, at their beginnings.
     """
-    return re.sub(r"[^\w-]", "-", "-".join(map(str, words)), flags=re.ASCII)
-
-
-def show_durations(axis: Axis) -> None:
-    """Label a logarithmic axis with times and their units."""
-    axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def show_ratios(axis: Axis) -> None:
-    """Label a logarithmic axis with plain numbers."""
-    axis.set_major_formatter(FuncFormatter(lambda ratio, _: digits(ratio)))
+    axes.set(**{f"{which}scale": "log"})
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+    low, high = axis.get_view_interval()
+    stretch = max(1.0, (LEAST_SPAN * low / high) ** 0.5)
+    axis.set_view_interval(low / stretch, high * stretch, ignore=True)
+    many = high / low > 1000
+    axis.set_major_locator(LogLocator(subs=(1.0,) if many else (1.0, 2.0, 5.0), numticks=99))
+    axis.set_major_formatter(FuncFormatter(lambda place, _: say(place)))
     axis.set_minor_formatter(NullFormatter())
 
 

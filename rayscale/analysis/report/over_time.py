@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from rayscale.analysis import comparison
 from rayscale.analysis.history import CaseHistory
 from rayscale.analysis.launches import Launch
-from rayscale.analysis.report.drawing import INK, Chart, chart, show_durations, slug, style
+from rayscale.analysis.report.drawing import INK, Chart, chart, logarithmic, slug, style
 from rayscale.analysis.store import Group, groups
 from rayscale.analysis.text import count, duration
 
@@ -41,26 +41,26 @@ def verdicts(launches: Sequence[Launch]) -> dict[tuple[str, str, int], str]:
 
 
 def _against(baseline: Group, group: Group) -> Iterator[tuple[str, str]]:
-    common = set(baseline.first.medians) & set(group.first.medians)
-    if common:
+    if comparison.in_both(baseline.launches, group.launches)[0]:
         compared = comparison.compare(baseline.launches, group.launches, TERMS)
         yield from ((case.id, case.verdict) for case in compared.cases)
 
 
 def histories(cases: Sequence[CaseHistory], told: Verdicts) -> Iterator[Chart]:
-    """Return the times of each kernel, problem and size over the kept runs."""
+    """Return the times of each kernel, problem and size over the kept runs; of the first many."""
     topics: dict[tuple[str, ...], list[CaseHistory]] = {}
     for case in cases:
         if len(case.medians) > 1:
             topics.setdefault(_topic(case), []).append(case)
     for topic, lines in list(topics.items())[:CHARTS]:
-        shown = lines[:LINES]
+        shown, left_out = lines[:LINES], len(lines[LINES:])
         what = " ".join(topic[1:])
         yield chart(
             slug("history", *topic),
             f"History: {what}",
             f"On {topic[0]}. Look for steps that stay. A star is a baseline, a triangle upward or "
-            "downward the verdict slower or faster than the baseline before it.",
+            "downward the verdict slower or faster than the baseline before it."
+            + (f" Left out: {count(left_out, 'case')}." if left_out else ""),
             "; ".join(
                 f"{_way(case)} from {duration(case.medians[0])} to {duration(case.medians[-1])} "
                 f"over {count(len(case.medians), 'run')}"
@@ -97,8 +97,7 @@ def _paint(axes: Axes, shown: Sequence[CaseHistory], told: Verdicts) -> None:
     }
     ticks = [int(one) for one in np.unique(np.linspace(0, last, 5).round()) if int(one) in names]
     axes.set_xticks(ticks, [names[tick] for tick in ticks], rotation=25, ha="right")
-    axes.set_yscale("log")
-    show_durations(axes.yaxis)
+    logarithmic(axes, "y", duration)
     axes.set_xlabel("revision, oldest first")
     axes.set_ylabel("time of a call")
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.35), ncols=2)
@@ -110,13 +109,14 @@ def _paint_line(
     case = history.case
     alike = [one.case for one in shown if one.case.implementation == case.implementation]
     most = max(one.cpus or 1 for one in alike)
-    look = style(case.implementation or "", [one.case.implementation or "" for one in shown])
+    look = style(case.implementation or "")
     axes.plot(
         history.places,
         history.medians,
         color=look.colour,
-        alpha=1.0 if (case.cpus or 1) == most else 0.55,
+        alpha=0.4 + 0.6 * (case.cpus or 1) / most,
         marker=look.marker if len(history.places) <= 40 else "",
+        markerfacecolor=look.colour if (case.cpus or 1) == most else "none",
         linestyle=look.dash,
         label=_way(history),
     )

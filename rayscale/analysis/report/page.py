@@ -3,6 +3,7 @@
 import html
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -34,7 +35,7 @@ def _drawn(chart: Chart) -> Markup:
 
 
 def markdown(report: Report, charts: str | None = None) -> str:
-    """Return *report* as Markdown, with links to the charts in the folder *charts*, if given."""
+    """Return *report* as Markdown, with links to its charts in the folder *charts*, if given."""
     answers = (f"- {_escaped(one)}" for one in report.sentences)
     parts = [f"# {_escaped(report.title)}", "", *answers]
     for section in report.sections:
@@ -47,7 +48,7 @@ def markdown(report: Report, charts: str | None = None) -> str:
             parts += [f"**{_escaped(table.title)}**\n", markdown_table(table)]
         for chart in shown:
             parts += [
-                f"![{_escaped(chart.title)}]({charts}/{chart.name}.svg)\n",
+                f"![{_escaped(chart.title)}]({quote(f'{charts}/{chart.name}.svg')})\n",
                 f"{_escaped(chart.caption)}\n",
             ]
     return "\n".join(parts).rstrip() + "\n"
@@ -86,4 +87,4 @@ def markdown_table(table: Table) -> str:
 
 def _escaped(text: str) -> str:
     """Return *text* so that Markdown shows it as it is: no HTML, no end of a cell."""
-    return re.sub(r"([|`*_\[\]])", r"\\\1", html.escape(text, quote=False)).replace("\n", " ")
+    return re.sub(r"([\\|`*_\[\]])", r"\\\1", html.escape(text, quote=False)).replace("\n", " ")

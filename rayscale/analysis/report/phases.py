@@ -7,26 +7,28 @@ from matplotlib.axes import Axes
 
 from rayscale.analysis.cases import MeasuredCase
 from rayscale.analysis.report.drawing import Chart, chart, slug
-from rayscale.analysis.text import duration, percent
+from rayscale.analysis.text import count, duration, percent
 
 PHASES = ("start", "waiting", "executing", "fetching")
-LOOKS = (("#d55e00", "///"), ("#999999", "..."), ("#009e73", ""), ("#0f8fd0", "\\\\\\"))
+# Colours that no implementation has.
+LOOKS = (("#b8860b", "///"), ("#bbbbbb", "..."), ("#6f7f8f", ""), ("#a0522d", "\\\\\\"))
 ROWS = 30  # of one chart, at most
 
 
 def phases(block: Sequence[MeasuredCase]) -> Chart | None:
     """Return where the time of each Ray call of a problem and size goes; None if not noted."""
-    noted = [case for case in block if case.phases][:ROWS]
+    told = [case for case in block if case.phases]
+    noted, left_out = told[:ROWS], len(told[ROWS:])
     if not noted:
         return None
     what = f"{noted[0].problem} {noted[0].size}"
     return chart(
         slug("phases", what),
         f"Where the time goes: {what}",
-        "Look for executing: that alone is work. Start is until the first task runs, waiting is "
-        "time between tasks in which CPUs are idle, fetching is after the last task. Noted in a "
-        "pass of its own: beside each bar is how long that took, and how far it missed the timed "
-        "median.",
+        "Look for executing: that alone is the kernel. Start is until it first runs, waiting is "
+        "between its calls, when a CPU does Ray's work or none, fetching is after the last one. "
+        "Noted in a pass of its own: beside each bar is how long that took, and how far it missed "
+        "the timed median." + (f" Left out: {count(left_out, 'case')}." if left_out else ""),
         "; ".join(f"{name(case)}: {_said(case)}" for case in noted),
         partial(_paint, noted=noted),
         height=1.2 + 0.3 * len(noted),

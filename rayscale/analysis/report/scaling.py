@@ -6,18 +6,18 @@ from functools import partial
 from statistics import median
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, NullFormatter
+from matplotlib.ticker import EngFormatter
 
 from rayscale.analysis.cases import MeasuredCase
 from rayscale.analysis.gain import Gain, gain
+from rayscale.analysis.intervals import Interval, median_interval, speed_up
 from rayscale.analysis.laws import break_even, metg
 from rayscale.analysis.report.drawing import (
     FAINT,
     INK,
     Chart,
     chart,
-    show_durations,
-    show_ratios,
+    logarithmic,
     slug,
     style,
 )
@@ -51,9 +51,8 @@ def speed_ups(block: Block, cores: int | None) -> Iterator[Chart]:
 
 
 def _paint_speed_ups(axes: Axes, gains: Sequence[Gain], cores: int | None) -> None:
-    names = list(dict.fromkeys(one.case.implementation for one in gains))
-    for name in names:
-        _paint_line(axes, name, [one for one in gains if one.case.implementation == name], names)
+    for name in dict.fromkeys(one.case.implementation for one in gains):
+        _paint_line(axes, name, [one for one in gains if one.case.implementation == name])
     counts = {one.case.cpus for one in gains}
     ends = [1, max(2, *counts)]
     axes.plot(ends, ends, color=FAINT, linewidth=0.8, label="ideal")
@@ -71,8 +70,7 @@ def _paint_speed_ups(axes: Axes, gains: Sequence[Gain], cores: int | None) -> No
         )
     ratios = [one.ratio for one in gains]
     if WIDE * min(ratios) < 1 or max(ratios) > WIDE * min(ratios):
-        axes.set_yscale("log")
-        show_ratios(axes.yaxis)
+        logarithmic(axes, "y", digits)
     else:
         axes.set_ylim(bottom=0)
     axes.set_xticks(sorted(counts | set(ends)))
@@ -81,10 +79,10 @@ def _paint_speed_ups(axes: Axes, gains: Sequence[Gain], cores: int | None) -> No
     axes.legend()
 
 
-def _paint_line(axes: Axes, name: str, gains: Sequence[Gain], names: Sequence[str]) -> None:
+def _paint_line(axes: Axes, name: str, gains: Sequence[Gain]) -> None:
     line = sorted(gains, key=lambda one: one.case.cpus)
     bounds = [one.interval or (one.ratio, one.ratio) for one in line]
-    look = style(name, names)
+    look = style(name)
     axes.errorbar(
         [one.case.cpus for one in line],
         [one.ratio for one in line],
@@ -103,7 +101,8 @@ def _paint_line(axes: Axes, name: str, gains: Sequence[Gain], names: Sequence[st
 def times_by_size(cases: Block) -> Iterator[Chart]:
     """Return, for each kernel measured at several sizes, its times against the size."""
     for problem, kernel in dict.fromkeys((case.problem, case.kernel) for case in cases):
-        own = [case for case in cases if (case.problem, case.kernel) == (problem, kernel)]
+        both = [case for case in cases if (case.problem, case.kernel) == (problem, kernel)]
+        own = [case for case in both if not case.oversubscribed]
         lines = _by_implementation(own)
         if len({case.points for case in own}) < 2 or len(lines) < 2:
             continue
@@ -168,7 +167,7 @@ def _break_even(serial: Block, line: Block) -> float | None:
 
 def _paint_times(axes: Axes, lines: Mapping[str, Block], even: Mapping[str, float]) -> None:
     for name, line in lines.items():
-        look = style(name, list(lines))
+        look = style(name)
         axes.plot(
             [case.points for case in line],
             [case.median for case in line],
@@ -179,11 +178,8 @@ def _paint_times(axes: Axes, lines: Mapping[str, Block], even: Mapping[str, floa
         )
         if name in even:
             axes.axvline(even[name], color=look.colour, linewidth=0.9, linestyle=":")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    show_durations(axes.yaxis)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    logarithmic(axes, "x", EngFormatter(sep=""))
+    logarithmic(axes, "y", duration)
     axes.set_xlabel("points")
     axes.set_ylabel("time of a call")
     axes.legend()
@@ -196,11 +192,27 @@ class Granularity:
     cpus: int
     lengths: tuple[float, ...]  # seconds, ascending, as measured serially
     efficiencies: tuple[float, ...]
+    bounds: tuple[Interval | None, ...]  # of these, 95 %
 
     @property
     def metg(self) -> float | None:
         """How long a task must be for half of the ideal, in seconds; None if none is so long."""
         return metg(self.lengths, self.efficiencies)
+
+    def __str__(self) -> str:
+        """Return that length in words, with its interval: where the bounds cross half."""
+        longest = duration(self.lengths[-1])
+        if self.metg is None:
+            return f"more than {longest}"
+        if self.metg == self.lengths[0]:
+            return f"at most {duration(self.metg)}"
+        bounds = [bound for bound in self.bounds if bound]
+        if len(bounds) < len(self.lengths):
+            return f"{duration(self.metg)} ~"
+        low = metg(self.lengths, [bound.high for bound in bounds])
+        high = metg(self.lengths, [bound.low for bound in bounds])
+        ends = [duration(end) if end else f"over {longest}" for end in (low, high)]
+        return f"{duration(self.metg)} [{', '.join(ends)}]"
 
 
 def granularities(probes: Iterable[Probe]) -> list[Granularity]:
@@ -209,24 +221,41 @@ def granularities(probes: Iterable[Probe]) -> list[Granularity]:
     serial = {one.length: one for one in own if one.implementation == "serial"}
     rays = [one for one in own if one.implementation != "serial" and one.length in serial]
     return [
-        _granularity(cpus, [one for one in rays if one.cpus == cpus], serial)
+        _granularity(
+            cpus,
+            sorted(
+                ((serial[one.length], one) for one in rays if one.cpus == cpus),
+                key=lambda pair: pair[1].length or 0.0,
+            ),
+        )
         for cpus in sorted({one.cpus for one in rays})
     ]
 
 
-def _granularity(
-    cpus: int, rays: Sequence[Probe], serial: Mapping[float | None, Probe]
-) -> Granularity:
-    line = sorted(rays, key=lambda one: one.length or 0.0)
-    alone = [median(serial[one.length].seconds) for one in line]
+def _granularity(cpus: int, line: Sequence[tuple[Probe, Probe]]) -> Granularity:
+    """Return what *line* has: pairs of the serial probe and Ray's, of the same length."""
+    ideal = [ray.tasks / serial.tasks / cpus for serial, ray in line]
     return Granularity(
         cpus,
-        tuple(seconds / one.tasks for seconds, one in zip(alone, line, strict=True)),
+        tuple(median(serial.seconds) / serial.tasks for serial, _ in line),
         tuple(
-            seconds / min(cpus, one.tasks) / median(one.seconds)
-            for seconds, one in zip(alone, line, strict=True)
+            share * median(serial.seconds) / median(ray.seconds)
+            for share, (serial, ray) in zip(ideal, line, strict=True)
+        ),
+        tuple(
+            _efficiency(share, serial, ray)
+            for share, (serial, ray) in zip(ideal, line, strict=True)
         ),
     )
+
+
+def _efficiency(ideal: float, serial: Probe, ray: Probe) -> Interval | None:
+    """Return the interval of the share of the *ideal* that Ray's tasks reach."""
+    ends = median_interval(serial.seconds, 0.975), median_interval(ray.seconds, 0.975)
+    if ends[0] is None or ends[1] is None:
+        return None
+    low, high = speed_up(ends[0], ends[1])
+    return Interval(ideal * low, ideal * high)
 
 
 def granularity(lines: Sequence[Granularity]) -> Chart | None:
@@ -264,12 +293,11 @@ def _paint_granularity(axes: Axes, lines: Sequence[Granularity]) -> None:
             linestyle=("-", "--", "-.", ":")[place % 4],
             label=count(line.cpus, "CPU"),
         )
-        if line.metg:
+        if line.metg and line.metg > line.lengths[0]:
             axes.plot([line.metg] * 2, [0, 50], color=look.colour, linewidth=0.9, linestyle=":")
     axes.axhline(100, color=FAINT, linewidth=0.8, label="ideal")
     axes.axhline(50, color=FAINT, linewidth=0.8, linestyle=":")
-    axes.set_xscale("log")
-    show_durations(axes.xaxis)
+    logarithmic(axes, "x", duration)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("length of a task")
     axes.set_ylabel("per cent of the ideal")

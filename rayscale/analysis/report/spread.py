@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from rayscale.analysis.report.drawing import FAINT, INK, Chart, chart, slug, style
+from rayscale.analysis.report.drawing import FAINT, INK, Chart, chart, slug
 from rayscale.analysis.report.subject import Timing
-from rayscale.analysis.text import count, digits, duration
+from rayscale.analysis.text import count, digits, duration, plural
 
 ROWS = 30  # of one chart at most
 DOTS = 80  # of one row at most: evenly chosen by rank, the ends among them
@@ -30,7 +30,7 @@ def spread(title: str, timings: Sequence[Timing], unit: str) -> Chart | None:
     shown = [one for one in told if one in widest]
     left_out = len(told) - len(shown)
     caption = (
-        f"Look for dashes far to the right, rare slow {count(2, unit)[2:]}, and for two clusters, "
+        f"Look for dashes far to the right, rare slow {plural(unit)}, and for two clusters, "
         f"two states of the machine. A dash is a {unit} (of {DOTS} at most, evenly by rank, the "
         "ends included); the bar holds the middle half."
     )
@@ -72,7 +72,7 @@ def _paint(axes: Axes, shown: Sequence[Timing], unit: str) -> None:
         axes.plot(
             np.quantile(ratios, (0.25, 0.75)),
             [row, row],
-            color=style("ray_per_row").colour,
+            color=FAINT,
             linewidth=3.5,
             alpha=0.8,
             solid_capstyle="butt",

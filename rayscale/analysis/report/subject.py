@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from rayscale.analysis.cases import MeasuredCase
-from rayscale.analysis.launches import Launch
+from rayscale.analysis.launches import Launch, LaunchError
 
 Words = TypeVar("Words")
 
@@ -46,6 +46,12 @@ class Subject:
     cases: tuple[MeasuredCase, ...]
     probes: tuple[Probe, ...]
     others: tuple[Timing, ...]
+    dropped: tuple[str, ...]  # what not all launches have
+
+    @property
+    def failed(self) -> list[str]:
+        """The tests that failed, in any launch."""
+        return sorted({name for launch in self.launches for name in launch.failed})
 
     @property
     def unit(self) -> str:
@@ -99,19 +105,21 @@ _decode = msgspec.json.Decoder(_File).decode
 
 def read(launches: Sequence[Launch]) -> Subject:
     """Return what *launches*, one or those of a series, measured; cases that all of them have."""
-    saved = [_decode(Path(launch.file).read_bytes()).benchmarks for launch in launches]
+    saved = [_saved(Path(launch.file)) for launch in launches]
     by_name: list[Mapping[str, _Benchmark]] = [
         {benchmark.fullname: benchmark for benchmark in one} for one in saved
     ]
     cases: list[MeasuredCase] = []
     probes: list[Probe] = []
     others: list[Timing] = []
-    for name, first in by_name[0].items():
-        if not all(name in one for one in by_name):
-            continue
+    everything = {name: None for one in by_name for name in one}
+    common = [name for name in everything if all(name in one for one in by_name)]
+    for name in common:
+        first = by_name[0][name]
         seconds, rounds = _numbers([one[name].stats for one in by_name])
         if (words := _converted(first.extra_info, _Words)) is not None:
             fields = {field: getattr(words, field) for field in words.__struct_fields__}
+            fields["phases"] = _middle([one[name].extra_info.get("phases") for one in by_name])
             cases.append(MeasuredCase(**fields, seconds=seconds, rounds=rounds))
         elif (probe := _converted(first.extra_info, _ProbeWords)) is not None:
             probes.append(
@@ -122,7 +130,21 @@ def read(launches: Sequence[Launch]) -> Subject:
             )
         else:
             others.append(Timing(name, seconds, rounds))
-    return Subject(tuple(launches), tuple(cases), tuple(probes), tuple(others))
+    dropped = tuple(name for name in everything if name not in common)
+    return Subject(tuple(launches), tuple(cases), tuple(probes), tuple(others), dropped)
+
+
+def _middle(phases: Sequence[dict[str, float] | None]) -> dict[str, float] | None:
+    """Return the phases of the launch whose call took neither longest nor shortest."""
+    noted = sorted((one for one in phases if one), key=lambda one: sum(one.values()))
+    return noted[len(noted) // 2] if noted else None
+
+
+def _saved(file: Path) -> tuple[_Benchmark, ...]:
+    try:
+        return _decode(file.read_bytes()).benchmarks
+    except msgspec.MsgspecError as error:
+        raise LaunchError(f"{file}: its raw timings make no sense ({error})") from error
 
 
 def _numbers(stats: Sequence[_Stats]) -> tuple[tuple[float, ...], int]:

@@ -13,7 +13,7 @@ from rayscale.analysis.laws import Cost, Estimate, LawError, Work
 from rayscale.analysis.report.phases import name
 from rayscale.analysis.report.scaling import Granularity
 from rayscale.analysis.report.subject import Probe, Subject, Timing
-from rayscale.analysis.text import count, digits, duration, percent
+from rayscale.analysis.text import count, digits, duration, percent, plural
 
 Block = Sequence[MeasuredCase]
 
@@ -35,15 +35,11 @@ def machine(launches: Sequence[Launch]) -> Table:
         for field, value in (launch.hardware | launch.software).items():
             fields.setdefault(field.replace("_", " "), {})[str(value)] = None
     first = launches[0]
-    when = (
-        f"{first.when:%Y-%m-%d %H:%M} UTC"
-        if len(launches) == 1
-        else (f"{first.when:%Y-%m-%d %H:%M} to {launches[-1].when:%Y-%m-%d %H:%M} UTC")
-    )
+    moments = dict.fromkeys(f"{one.when:%Y-%m-%d %H:%M} UTC" for one in (first, launches[-1]))
     told = {
         "run": f"{first.name}, {count(len(launches), 'launch')}",
         "revision": " or ".join(dict.fromkeys(launch.revision for launch in launches)),
-        "measured": when,
+        "measured": " to ".join(moments),
         **{field: " or ".join(values) for field, values in fields.items()},
     }
     return Table("Machine and versions", ("", "value"), tuple(told.items()), words=2)
@@ -57,7 +53,7 @@ def speed_ups(block: Block, unit: str) -> Table:
             "kernel",
             "implementation",
             "CPUs",
-            f"median (n {unit}s)",
+            f"median (n {plural(unit)})",
             "speed-up [95 %]",
             "efficiency",
         ),
@@ -94,14 +90,8 @@ def metg(lines: Sequence[Granularity]) -> Table:
     """Return how long a task must be."""
     return Table(
         "How long a task must be, METG(50 %)",
-        ("CPUs", "for half of the ideal"),
-        tuple(
-            (
-                str(line.cpus),
-                duration(line.metg) if line.metg else f"more than {duration(line.lengths[-1])}",
-            )
-            for line in lines
-        ),
+        ("CPUs", "for half of the ideal [95 %]"),
+        tuple((str(line.cpus), str(line)) for line in lines),
     )
 
 
@@ -130,13 +120,14 @@ def ray_costs(found: dict[int, Cost | LawError]) -> Table:
         tuple(
             (str(cpus), str(cost), "-")
             if isinstance(cost, LawError)
-            else (str(cpus), _seconds(cost.task), _seconds(cost.byte, 2**20))
+            else (str(cpus), seconds_of(cost.task), seconds_of(cost.byte, 2**20))
             for cpus, cost in found.items()
         ),
     )
 
 
-def _seconds(estimate: Estimate, factor: float = 1.0) -> str:
+def seconds_of(estimate: Estimate, factor: float = 1.0) -> str:
+    """Return an estimate of seconds, times *factor*, with its interval; nothing is below 0."""
     low, high = (duration(max(0.0, bound * factor)) for bound in estimate.interval)
     return f"{duration(max(0.0, estimate.value * factor))} [{low}, {high}]"
 
@@ -187,7 +178,8 @@ def scaling_laws(subject: Subject) -> Table:
     for block in blocks(subject.cases).values():
         for case in block:
             over_serial = None if case.is_serial else gain(case, block)
-            if over_serial and case.implementation != "ray_whole":
+            fair = not case.oversubscribed and case.implementation != "ray_whole"
+            if over_serial and fair:
                 key = case.problem, case.kernel, case.implementation, case.size
                 lines.setdefault(key, []).append(over_serial)
     return Table(
