@@ -148,6 +148,7 @@ def test_measured_case_reads_record() -> None:
         oversubscribed=True,
         niceness=15,
         seconds=(0.5, 0.25, 1.0),
+        tasks=2,
     )
     assert read.median == 0.5
     assert read.interval is None  # of three rounds

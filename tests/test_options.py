@@ -170,7 +170,7 @@ def test_ids_are_public(collect: Collect) -> None:
     """Saved runs are matched by these ids; serial and ray_whole are there once, not per count."""
     _, ids = collect("--cpus=1,2", "--sizes=article")
 
-    assert [one for one in ids if "submission" not in one] == [
+    assert [one for one in ids if "submission" not in one and "overhead" not in one] == [
         f"{CASES}[loop-serial-article]",
         f"{CASES}[loop-ray_whole-cpus1-article]",
         f"{CASES}[loop-ray_per_row-cpus1-article]",
@@ -188,6 +188,21 @@ def test_ids_are_public(collect: Collect) -> None:
         f"{NAPS}[timer-ray_whole-cpus1-article]",
         f"{NAPS}[timer-ray_per_row-cpus4-article]",
     ]
+
+
+def test_probes_go_with_the_articles_size(collect: Collect) -> None:
+    """What Ray costs by itself is timed beside the article's size, at each CPU count asked for."""
+    _, ids = collect("--cpus=2", "--sizes=article", "-m=overhead", "-k=1ms or 300")
+    file = "benchmarks/test_overhead.py"
+    assert ids == [
+        f"{file}::test_task_length[serial-300us]",
+        f"{file}::test_task_length[serial-1ms]",
+        f"{file}::test_task_length[ray_per_row-cpus2-300us]",
+        f"{file}::test_task_length[ray_per_row-cpus2-1ms]",
+        f"{file}::test_empty_tasks[ray_per_row-cpus2-300]",
+    ]
+    _, ids = collect("--cpus=2", "--sizes=small", "-m=overhead")
+    assert ids == ["benchmarks/test_submission.py::test_submission"]
 
 
 def test_sizes_large_has_no_loop_and_no_timer(collect: Collect) -> None:
