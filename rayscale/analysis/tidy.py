@@ -4,28 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pandas as pd
 
-from rayscale.analysis.launches import Launch, LaunchError, read
+from rayscale.analysis import raw
+from rayscale.analysis.launches import Launch, read
 
 CASE = ("problem", "kernel", "implementation", "cpus", "size")
-
-
-class _Stats(msgspec.Struct):
-    data: list[float] = []
-
-
-class _Benchmark(msgspec.Struct):
-    fullname: str
-    stats: _Stats
-
-
-class _File(msgspec.Struct):
-    benchmarks: list[_Benchmark]
-
-
-_decode = msgspec.json.Decoder(_File).decode
 
 
 def rounds(files: Iterable[Path]) -> pd.DataFrame:
@@ -40,10 +24,6 @@ def rounds(files: Iterable[Path]) -> pd.DataFrame:
 
 
 def _rounds(launch: Launch) -> pd.DataFrame:
-    try:
-        saved = _decode(Path(launch.file).read_bytes())
-    except msgspec.MsgspecError as error:
-        raise LaunchError(f"{launch.file}: its raw timings make no sense ({error})") from error
     common: dict[str, Any] = {
         "file": launch.file,
         "name": launch.name,
@@ -60,7 +40,7 @@ def _rounds(launch: Launch) -> pd.DataFrame:
             "round": number,
             "seconds": seconds,
         }
-        for case, benchmark in zip(launch.cases, saved.benchmarks, strict=True)
+        for case, benchmark in zip(launch.cases, raw.benchmarks(launch), strict=True)
         for number, seconds in enumerate(benchmark.stats.data)
     ]
     if not rows:

@@ -52,8 +52,8 @@ def contents(subject: Subject, kept: Sequence[Launch], faults: Sequence[str] = (
     *faults* say which files could not be read for it.
     """
     first = subject.launches[0]
-    cores = subject.launches[0].hardware.get("cpus")
-    fair = [one for one in subject.probes if not cores or one.cpus <= int(cores)]
+    cores = subject.cores
+    fair = [one for one in subject.probes if cores is None or one.cpus <= cores]
     lines = scaling.granularities(fair)
     costs = tables.costs(fair)
     sections = (
@@ -95,18 +95,13 @@ def _charts(heading: str, charts: Iterator[Chart]) -> Section:
 
 
 def _gains(subject: Subject) -> Section:
-    cores = subject.launches[0].hardware.get("cpus")
     by_block = blocks(subject.cases).values()
     notes = dict.fromkeys(note for block in by_block for note in summary.footnotes(block))
     return Section(
         "What Ray gained",
         (SPREAD_NOTE[subject.unit], *notes),
         tuple(tables.speed_ups(block, subject.unit) for block in by_block),
-        tuple(
-            chart
-            for block in by_block
-            for chart in scaling.speed_ups(block, int(cores) if cores else None)
-        ),
+        tuple(chart for block in by_block for chart in scaling.speed_ups(block, subject.cores)),
     )
 
 

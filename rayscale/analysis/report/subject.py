@@ -1,14 +1,14 @@
 """What a report is about: one run, or the launches of a series, read whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from rayscale.analysis import raw
 from rayscale.analysis.cases import MeasuredCase
-from rayscale.analysis.launches import Launch, LaunchError
+from rayscale.analysis.launches import Launch
 
 Words = TypeVar("Words")
 
@@ -49,6 +49,12 @@ class Subject:
     dropped: tuple[str, ...]  # what not all launches have
 
     @property
+    def cores(self) -> int | None:
+        """How many CPUs the machine had for it, if that is told."""
+        told = self.launches[0].hardware.get("cpus")
+        return int(told) if told else None
+
+    @property
     def failed(self) -> list[str]:
         """The tests that failed, in any launch."""
         return sorted({name for launch in self.launches for name in launch.failed})
@@ -57,22 +63,6 @@ class Subject:
     def unit(self) -> str:
         """What a case's numbers are of."""
         return "launch" if len(self.launches) > 1 else "round"
-
-
-class _Stats(msgspec.Struct):
-    median: float
-    rounds: int
-    data: tuple[float, ...] = ()
-
-
-class _Benchmark(msgspec.Struct):
-    fullname: str
-    stats: _Stats
-    extra_info: dict[str, Any] = {}
-
-
-class _File(msgspec.Struct):
-    benchmarks: tuple[_Benchmark, ...]
 
 
 class _Words(msgspec.Struct):
@@ -100,14 +90,11 @@ class _ProbeWords(msgspec.Struct):
     seconds: float | None = None
 
 
-_decode = msgspec.json.Decoder(_File).decode
-
-
 def read(launches: Sequence[Launch]) -> Subject:
     """Return what *launches*, one or those of a series, measured; cases that all of them have."""
-    saved = [_saved(Path(launch.file)) for launch in launches]
-    by_name: list[Mapping[str, _Benchmark]] = [
-        {benchmark.fullname: benchmark for benchmark in one} for one in saved
+    by_name = [
+        {benchmark.fullname: benchmark for benchmark in raw.benchmarks(launch)}
+        for launch in launches
     ]
     cases: list[MeasuredCase] = []
     probes: list[Probe] = []
@@ -140,14 +127,7 @@ def _middle(phases: Sequence[dict[str, float] | None]) -> dict[str, float] | Non
     return noted[len(noted) // 2] if noted else None
 
 
-def _saved(file: Path) -> tuple[_Benchmark, ...]:
-    try:
-        return _decode(file.read_bytes()).benchmarks
-    except msgspec.MsgspecError as error:
-        raise LaunchError(f"{file}: its raw timings make no sense ({error})") from error
-
-
-def _numbers(stats: Sequence[_Stats]) -> tuple[tuple[float, ...], int]:
+def _numbers(stats: Sequence[raw.Stats]) -> tuple[tuple[float, ...], int]:
     """Return the numbers of a case and how many there were: of rounds, or a median per launch."""
     if len(stats) > 1:
         return tuple(one.median for one in stats), len(stats)
