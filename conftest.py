@@ -1,6 +1,6 @@
 """The session: one Ray cluster for all, and the fixture that every benchmark uses."""
 
-from rayscale.session.environment import fix_threads_and_allocator
+from rayscale.suite.environment import fix_threads_and_allocator
 
 fix_threads_and_allocator()  # before anything imports NumPy
 
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from rayscale.session import cluster
-from rayscale.session.case import Case
-from rayscale.session.comparison import Comparison
-from rayscale.session.gate import GATE
-from rayscale.session.measure import Measure
-from rayscale.session.options import CPUS_NEEDED, OPTIONS, rounds
-from rayscale.session.probe import Probe
+from rayscale.gate.comparing import Comparison
+from rayscale.gate.request import GATE
+from rayscale.suite import cluster
+from rayscale.suite.case import Case
+from rayscale.suite.measure import Measure
+from rayscale.suite.options import CPUS_NEEDED, OPTIONS, rounds
+from rayscale.suite.probe import Probe
 
-pytest_plugins = ["rayscale.session.plugin"]
+pytest_plugins = ["rayscale.plugin"]
 
 
 @pytest.fixture(scope="session")

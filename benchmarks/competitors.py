@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 
-from rayscale.session.environment import fix_threads_and_allocator, usable_cpus
+from rayscale.suite.environment import fix_threads_and_allocator, usable_cpus
 
 fix_threads_and_allocator()  # before anything imports NumPy
 
@@ -25,9 +25,9 @@ from rich.table import Table
 
 from benchmarks.matrix import SHAPES
 from kernels.moving_average import moving_average_loop, moving_average_numpy
-from rayscale.analysis.intervals import median_interval, speed_up
-from rayscale.analysis.text import count, digits, duration
-from rayscale.session import cluster
+from rayscale.intervals import median_interval, speed_up
+from rayscale.suite import cluster
+from rayscale.text import count, digits, duration
 
 Series = NDArray[np.float64]
 Arm = Callable[[], object]
@@ -75,7 +75,7 @@ def table(title: str, seconds: Mapping[str, list[float]], reference: str) -> Tab
 
 def ways_of_running(series: Series, cpus: int, rounds: int) -> Table:
     """Return how serial, Ray, multiprocessing and joblib run the loop kernel."""
-    from kernels.implementations import ray_blocks
+    from rayscale.suite.ways import ray_blocks
 
     def cut() -> list[Series]:
         return np.array_split(series, cpus)

@@ -4,8 +4,8 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from benchmarks import matrix
-from rayscale.session.environment import usable_cpus
-from rayscale.session.options import OPTIONS
+from rayscale.suite.environment import usable_cpus
+from rayscale.suite.options import OPTIONS
 
 collect_ignore = ["competitors.py", "launches.py", "reading.py"]  # scripts
 

@@ -18,9 +18,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rayscale.analysis.text import digits
-from rayscale.analysis.verdicts import WORST_FIRST
-from rayscale.session.revisions import is_dirty
+from rayscale.gate.revisions import is_dirty
+from rayscale.text import digits
+from rayscale.verdict import WORST_FIRST
 
 ROOT = Path(__file__).resolve().parents[1]
 

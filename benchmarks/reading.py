@@ -21,9 +21,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rayscale.analysis.launches import FORMAT
-from rayscale.analysis.store import CACHE
-from rayscale.analysis.text import duration
+from rayscale.saved.launches import FORMAT
+from rayscale.saved.store import CACHE
+from rayscale.text import duration
 
 CASES, ROUNDS, SERIES = 50, 1000, 10
 COMMANDS = {

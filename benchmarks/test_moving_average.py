@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from benchmarks.matrix import SHAPES
 from kernels.moving_average import moving_average_pandas
-from rayscale.session.measure import Measure
+from rayscale.suite.measure import Measure
 
 
 @pytest.fixture

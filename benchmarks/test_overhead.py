@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.matrix import LENGTHS, NBYTES
 from kernels.overhead import additions, bytes_in, bytes_out
-from rayscale.session.cluster import Cluster
-from rayscale.session.probe import Probe
+from rayscale.suite.cluster import Cluster
+from rayscale.suite.probe import Probe
 
 TASKS_THAT_MOVE = 4
 TOTAL = 0.05  # seconds of all tasks of one length, as far as so many tasks make sense

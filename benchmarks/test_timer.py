@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.matrix import CALLS, SECONDS
-from rayscale.session.measure import Measure
+from rayscale.suite.measure import Measure
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class Share(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the share as a fraction of 1."""
-        from rayscale.analysis.text import parse_share
+        from rayscale.text import parse_share
 
         try:
             return value if isinstance(value, float) else parse_share(value)
@@ -87,7 +87,7 @@ def record(
     PYTEST_ARGUMENTS choose cases, such as -k loop or --sizes=article.  A launch in which a case
     fails ends the series, which then is no baseline.
     """
-    from rayscale.session import launching
+    from rayscale.saved import recording as launching
 
     kind = "baseline" if baseline else "launches"
     plan = launching.Plan(launches, kind, pytest_arguments, Path.cwd())
@@ -104,8 +104,8 @@ def runs(results: Path) -> None:
     from rich import box
     from rich.table import Table
 
-    from rayscale.analysis import store
-    from rayscale.analysis.text import printed
+    from rayscale.saved import store
+    from rayscale.text import printed
 
     launches, faults = store.read_all(store.kept(results), results)
     table = Table(box=box.SIMPLE)
@@ -199,7 +199,7 @@ def compare(
     Each is the NAME of kept runs (the newest complete series of it), a file, a folder or a quoted
     glob; files of other pytest-benchmark suites can be compared, too.
     """
-    from rayscale.analysis import comparison, comparison_table, store
+    from rayscale.saved import comparison, comparison_table, store
 
     try:
         if launch:
@@ -230,9 +230,9 @@ def history(results: Path, cases: tuple[str, ...]) -> None:
 
     CASES are words of a case's name: "loop serial small".
     """
-    from rayscale.analysis import history as over_time
-    from rayscale.analysis import store
-    from rayscale.analysis.text import printed
+    from rayscale.saved import history as over_time
+    from rayscale.saved import store
+    from rayscale.text import printed
 
     launches, faults = store.read_all(store.kept(results), results)
     found = over_time.histories(launches, cases)
@@ -249,7 +249,8 @@ def history(results: Path, cases: tuple[str, ...]) -> None:
 @click.pass_obj
 def export(results: Path, runs: str, output: Path) -> None:
     """Write RUNS, as in compare, to a .csv or .parquet file: one tidy row per round."""
-    from rayscale.analysis import store, tidy
+    from rayscale.saved import export as tidy
+    from rayscale.saved import store
 
     try:
         files = [Path(launch.file) for launch in store.choose(runs, results, _here)]
@@ -290,9 +291,9 @@ def report(
     newest run.  Of several runs the newest is reported, and all are its history; else the history
     is that of its machine.
     """
-    from rayscale.analysis import store
-    from rayscale.analysis.files import write_whole
-    from rayscale.analysis.report import contents, page, subject
+    from rayscale.report import contents, page, subject
+    from rayscale.saved import store
+    from rayscale.saved.files import write_whole
 
     try:
         chosen, kept, faults = store.subject(run, results, _here)
@@ -319,8 +320,8 @@ def _launch_in_turn(
     results: Path, pythons: tuple[str, str], launches: int, choice: str
 ) -> tuple[list[Any], list[Any]]:
     """Return what both interpreters' launches measured; the i-th of each are a pair."""
-    from rayscale.analysis.launches import read
-    from rayscale.session import launching
+    from rayscale.saved import recording as launching
+    from rayscale.saved.launches import read
 
     chosen = [f"-k={choice}"] if choice else []
     plan = launching.Plan(launches, "alternating", chosen, Path.cwd())
@@ -332,7 +333,7 @@ def _launch_in_turn(
 @contextmanager
 def _launching() -> Iterator[None]:
     """Turn a launch that ended badly into a message, and exit code 1."""
-    from rayscale.session.launching import LaunchingError
+    from rayscale.saved.recording import LaunchingError
 
     try:
         yield
@@ -343,7 +344,7 @@ def _launching() -> Iterator[None]:
 
 def _here() -> str:
     """Return this machine's folder; to look at the processor takes a second."""
-    from rayscale.session import environment
+    from rayscale.suite import environment
 
     return environment.fingerprint(environment.hardware())
 

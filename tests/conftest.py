@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rayscale.analysis.files import keep
+from rayscale.saved.files import keep
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from rayscale.__main__ import main
-from rayscale.analysis import store
-from rayscale.analysis.launches import Launch, read
-from tests.test_session import surroundings
+from rayscale.saved import store
+from rayscale.saved.launches import Launch, read
+from tests.suite.test_session import surroundings
 
 CASES = {"loop-serial-small": 0.03, "numpy-serial-small": 4e-5}
 SLOWER = CASES | {"loop-serial-small": 0.036}

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rayscale.analysis.intervals import Interval, median_interval, speed_up
+from rayscale.intervals import Interval, median_interval, speed_up
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
 

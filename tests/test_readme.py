@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rayscale.analysis import store
-from rayscale.analysis.report import contents, page, subject
+from rayscale.report import contents, page, subject
+from rayscale.saved import store
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

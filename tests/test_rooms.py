@@ -77,14 +77,14 @@ def test_room_keeps_to_its_arrows(room: str) -> None:
 @pytest.mark.parametrize(
     ("room", "source", "name"),
     [
-        ("kernels", "import rayscale.session.cluster", "rayscale.session.cluster"),
+        ("kernels", "import rayscale.suite.cluster", "rayscale.suite.cluster"),
         ("kernels", "from kernels.timer import timer", "kernels.timer.timer"),
         ("kernels", "from ..benchmarks import matrix", "benchmarks.matrix"),
         ("kernels", "def late():\n    import conftest", "conftest"),
         ("rayscale.analysis", "import ray.util", "ray.util"),
         ("rayscale.analysis", "from pytest_benchmark import utils", "pytest_benchmark.utils"),
         ("rayscale.analysis", "from rayscale import session", "rayscale.session"),
-        ("rayscale.analysis", "from ..session import options", "rayscale.session.options"),
+        ("rayscale.analysis", "from ..session import options", "rayscale.suite.options"),
         ("rayscale.session", "import numpy, benchmarks", "benchmarks"),
     ],
 )
@@ -101,7 +101,7 @@ def test_closed_import_is_found(room: str, source: str, name: str, tmp_path: Pat
     ("room", "source"),
     [
         ("kernels", "from .timer import timer\nfrom . import moving_average\nimport ray"),
-        ("rayscale.analysis", "from rayscale.analysis.text import digits\nimport rayon"),
+        ("rayscale.analysis", "from rayscale.text import digits\nimport rayon"),
         ("rayscale.session", "from rayscale.analysis import summary\nimport pytest_benchmark"),
     ],
 )
@@ -116,17 +116,17 @@ def test_open_import_is_no_offence(room: str, source: str, tmp_path: Path) -> No
 def test_session_does_not_load_ray() -> None:
     """Ray reads its environment when it is imported: the session's modules leave that for later."""
     names = loaded(*modules_of("rayscale.session"))
-    assert "rayscale.session.cluster" in names
+    assert "rayscale.suite.cluster" in names
     assert not names & {"ray", "kernels"}
 
 
 def test_environment_does_not_load_numpy() -> None:
     """What fixes the threads and settles the options runs before NumPy is there to read them."""
-    assert "numpy" not in loaded("rayscale.session.environment", "rayscale.session.plugin")
+    assert "numpy" not in loaded("rayscale.suite.environment", "rayscale.plugin")
 
 
 def test_analysis_loads_neither_ray_nor_pytest() -> None:
     """Saved runs can be read where neither Ray nor pytest is installed."""
     names = loaded(*modules_of("rayscale.analysis"))
-    assert "rayscale.analysis.summary" in names
+    assert "rayscale.suite.summary" in names
     assert not names & (FRAMEWORKS | {"kernels", "benchmarks", "rayscale.session"})

@@ -1,0 +1,136 @@
+"""What the gate says: from pairs to a verdict, a sentence and a table per session."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from rayscale.intervals import Interval
+from rayscale.text import count, duration, printed, share
+from rayscale.verdict import WORST_FIRST, Verdict
+
+
+@dataclass(frozen=True)
+class GatedCase:
+    """A case, compared: medians in seconds, ratios head / base, what each loading's test said."""
+
+    name: str
+    base: float
+    head: float
+    ratio: float
+    interval: Interval  # of the median ratio, 99 %
+    total_ratio: float  # of the sums of all times: it sees rare slow calls, which medians do not
+    tests: tuple[str, ...]
+    pairs: tuple[int, ...]
+    tolerance: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Slower if two loadings said so; same or faster if the first refuted it; else unsure."""
+        if self.tests == ("slower", "slower"):
+            return "slower"
+        if self.tests == ("not slower",):
+            return "faster" if self.interval.high < 1 else "same"
+        return "unsure"
+
+    @property
+    def remark(self) -> str:
+        """Return what the verdict alone does not say."""
+        if self.verdict == "unsure":
+            if len(self.tests) > 1:
+                return "slower on one loading of the code, not on the next"
+            if math.isinf(self.interval.high):
+                return "no slowdown is ruled out yet"
+            return f"a slowdown of {_by(max(self.interval.high, 1))} or more is ruled out"
+        if self.verdict == "same" and self.total_ratio > 1 + self.tolerance:
+            rare = f"all calls together took {_by(self.total_ratio)} longer"
+            return f"warning: rare calls got slower, which the verdict does not see: {rare}"
+        if self.verdict == "same" and self.interval.low > 1:
+            return f"{_by(self.ratio)} slower, inside the tolerance"
+        return ""
+
+    def sentence(self, base: str) -> str:
+        """Return the verdict "slower" than *base* in one sentence."""
+        low, high = (f"{(bound - 1) * 100:.0f}" for bound in self.interval)
+        pairs = " + ".join(str(number) for number in self.pairs)
+        return (
+            f"{self.name}: {_by(self.ratio)} slower than {base}, "
+            f"99 % interval {low} to {high} %, {pairs} pairs"
+        )
+
+
+def summary(
+    cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], promise: str, *, width: int
+) -> str:
+    """Return the table of *cases*, worst first, and of the *others*: names with what they are."""
+    return printed(_table(cases, others, box.SIMPLE), totals(cases, others), promise, width=width)
+
+
+def markdown(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], promise: str) -> str:
+    """Return the same as Markdown."""
+    table = _table(cases, others, box.MARKDOWN)
+    text = printed(table, "", totals(cases, others), "", promise, width=10_000)
+    return f"## Performance gate\n\n{text}"
+
+
+def totals(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]]) -> str:
+    """Return how many cases have each verdict.
+
+    >>> totals([], [("timer.nap", "new"), ("timer.doze", "new")])
+    '2 new'
+    """
+    verdicts = [*(case.verdict for case in cases), *(kind.split(":")[0] for _, kind in others)]
+    kinds = sorted(set(verdicts), key=_rank)
+    return ", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds)
+
+
+def promise(false_alarm: float, tolerances: Sequence[float], miss: float) -> str:
+    """Return, in words, what the gate promises for cases of these *tolerances*.
+
+    >>> print(promise(0.01, 24 * [0.05], 0.01))
+    At most 1 % chance of any false alarm among these 24 cases. Code slower by 5 % or more in every
+    call is called not slower with at most 1 % chance per case. Medians are compared: rare slow
+    calls, and work left behind for later, are not seen.
+    """
+    slowdown = " or ".join(map(share, sorted(set(tolerances))))
+    if len(set(tolerances)) > 1:
+        slowdown = f"its case's tolerance, {slowdown},"
+    return (
+        f"At most {share(false_alarm)} chance of any false alarm among these "
+        f"{count(len(tolerances), 'case')}. Code slower by {slowdown} or more in every\ncall is "
+        f"called not slower with at most {share(miss)} chance per case. Medians are compared: "
+        "rare slow\ncalls, and work left behind for later, are not seen."
+    )
+
+
+def _table(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], style: box.Box) -> Table:
+    table = Table(box=style)
+    table.add_column("case", no_wrap=True)
+    for heading in ("base", "head", "head / base [99 %]", "pairs"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for case in sorted(cases, key=lambda case: (WORST_FIRST.index(case.verdict), -case.ratio)):
+        low, high = (f"{bound:.3f}" for bound in case.interval)
+        table.add_row(
+            case.name,
+            duration(case.base),
+            duration(case.head),
+            f"{case.ratio:.3f} [{low}, {high}]",
+            " + ".join(str(number) for number in case.pairs),
+            f"{case.verdict}: {case.remark}" if case.remark else case.verdict,
+        )
+    for name, kind in others:
+        table.add_row(name, *["-"] * 4, kind)
+    return table
+
+
+def _rank(kind: str) -> int:
+    return (*WORST_FIRST, kind).index(kind)
+
+
+def _by(ratio: float) -> str:
+    """Return by how much a *ratio* differs from 1, in per cent."""
+    percent = abs(ratio - 1) * 100
+    return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.1f} %"

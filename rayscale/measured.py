@@ -1,0 +1,97 @@
+"""What is saved of a case beside its timings, and the case that all rooms work on.
+
+The one file that knows the words in a benchmark's ``extra_info``.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+
+from rayscale.intervals import Interval, median_interval
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What a run saves with a case of a kernel; older runs lack all but the first five."""
+
+    problem: str
+    kernel: str
+    implementation: str
+    cpus: int
+    size: str
+    shape: tuple[int, ...] = ()
+    oversubscribed: bool = False
+    niceness: int = 0
+    tasks: int = 0
+    bytes_moved: int = 0
+    phases: dict[str, float] | None = None
+    control: float | None = None  # seconds, around the case; see rayscale/saved/control.py
+    cpus_proven: bool = True  # whether the run saw that the work was done on so many CPUs
+
+
+class ProbeWords(msgspec.Struct, frozen=True):
+    """What a run saves with a probe of Ray's own cost."""
+
+    overhead: str
+    implementation: str
+    cpus: int
+    tasks: int
+    bytes_moved: int
+    seconds: float | None = None  # the intended length of a task
+
+
+def words(info: Mapping[str, Any]) -> Words | ProbeWords | None:
+    """Return what *info*, a saved ``extra_info``, says; None if another suite wrote it."""
+    try:
+        if "overhead" in info:
+            return msgspec.convert(info, ProbeWords)
+        return msgspec.convert(info, Words)
+    except msgspec.ValidationError:
+        return None
+
+
+class MeasuredCase(Words, frozen=True, kw_only=True):
+    """One case and the seconds of its rounds in one launch, or of its medians in several."""
+
+    seconds: tuple[float, ...]
+    rounds: int | None = None  # where *seconds* has fewer: no raw timings were saved
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Return the case of one entry of a saved run's ``benchmarks``, raw timings included."""
+        return msgspec.convert(record["extra_info"] | {"seconds": record["stats"]["data"]}, cls)
+
+    @property
+    def n(self) -> int:
+        """How many observations the median is of."""
+        return self.rounds or len(self.seconds)
+
+    @property
+    def points(self) -> int:
+        """How many numbers the data hold."""
+        return math.prod(self.shape)
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether it ran without Ray."""
+        return self.implementation == "serial"
+
+    @property
+    def median(self) -> float:
+        """The middle of its rounds, in seconds."""
+        return float(np.median(self.seconds))
+
+    @property
+    def interval(self) -> Interval | None:
+        """A 97.5 % interval of the median, in this launch: two make a 95 % one of their ratio."""
+        return median_interval(self.seconds, confidence=0.975)
+
+
+def blocks(cases: Sequence[MeasuredCase]) -> dict[tuple[str, str], list[MeasuredCase]]:
+    """Return the cases of each problem and size, in the order in which they were measured."""
+    grouped: dict[tuple[str, str], list[MeasuredCase]] = {}
+    for case in cases:
+        grouped.setdefault((case.problem, case.size), []).append(case)
+    return grouped

@@ -1,0 +1,105 @@
+"""How the rounds of each case lie around its median."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from rayscale.report.drawing import FAINT, INK, Chart, chart, slug
+from rayscale.report.subject import Timing
+from rayscale.text import count, digits, duration, plural
+
+ROWS = 30  # of one chart at most
+DOTS = 80  # of one row at most: evenly chosen by rank, the ends among them
+TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 30, 100)
+NAME = 30  # characters of a case's name, at most
+
+
+def spread(title: str, timings: Sequence[Timing], unit: str) -> Chart | None:
+    """Return the distribution of each case's times; of the widest, if there are very many.
+
+    None where no case has more than one.
+    """
+    told = [one for one in timings if len(one.seconds) > 1]
+    if not told:
+        return None
+    widest = sorted(told, key=lambda one: -max(one.seconds) / min(one.seconds))[:ROWS]
+    shown = [one for one in told if one in widest]
+    left_out = len(told) - len(shown)
+    caption = (
+        f"Look for dashes far to the right, rare slow {plural(unit)}, and for two clusters, "
+        f"two states of the machine. A dash is a {unit} (of {DOTS} at most, evenly by rank, the "
+        "ends included); the bar holds the middle half."
+    )
+    if left_out:
+        caption += f" Left out: the {count(left_out, 'case')} that spread least."
+    return chart(
+        slug("spread", title),
+        f"Spread: {title}",
+        caption,
+        "; ".join(_said(one) for one in shown),
+        partial(_paint, shown=shown, unit=unit),
+        height=1.0 + 0.22 * len(shown),
+    )
+
+
+def _said(one: Timing) -> str:
+    middle = float(np.median(one.seconds))
+    low, high = min(one.seconds) / middle, max(one.seconds) / middle
+    return (
+        f"{one.name}: median {duration(middle)}, n={one.rounds}, from {digits(low)} to "
+        f"{digits(high)} times that"
+    )
+
+
+def _paint(axes: Axes, shown: Sequence[Timing], unit: str) -> None:
+    for row, one in enumerate(shown):
+        ratios = np.sort(one.seconds) / np.median(one.seconds)
+        places = np.linspace(0, len(ratios) - 1, min(len(ratios), DOTS)).round().astype(int)
+        axes.plot(
+            ratios[places],
+            np.full(len(places), row),
+            marker="|",
+            linestyle="",
+            color=INK,
+            alpha=0.5,
+            markersize=7,
+            markeredgewidth=0.8,
+        )
+        axes.plot(
+            np.quantile(ratios, (0.25, 0.75)),
+            [row, row],
+            color=FAINT,
+            linewidth=3.5,
+            alpha=0.8,
+            solid_capstyle="butt",
+        )
+    axes.axvline(1, color=FAINT, linewidth=0.8)
+    axes.set_yticks(range(len(shown)), [_short(one.name) for one in shown])
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    _scale(axes, shown)
+    axes.set_xlabel(f"a {unit} / the median of its case")
+
+
+def _scale(axes: Axes, shown: Sequence[Timing]) -> None:
+    """Show ratios on a logarithmic axis, with as many ticks as have room."""
+    middles = [float(np.median(one.seconds)) for one in shown]
+    low = min(0.9, *(min(one.seconds) / m for one, m in zip(shown, middles, strict=True)))
+    high = max(1.1, *(max(one.seconds) / m for one, m in zip(shown, middles, strict=True)))
+    axes.set_xscale("log")
+    axes.set_xlim(low / 1.02, high * 1.02)
+    room = 0.15 * math.log(high / low)
+    kept: list[float] = []
+    for tick in sorted(TICKS, key=lambda tick: abs(math.log(tick))):
+        if low <= tick <= high and all(abs(math.log(tick / one)) >= room for one in kept):
+            kept.append(tick)
+    axes.set_xticks(kept)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME else f"…{name[1 - NAME :]}"

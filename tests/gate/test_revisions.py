@@ -1,0 +1,220 @@
+"""The two revisions that a gate compares: found, copied, and running no code but their own."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rayscale.gate.revisions import (
+    RevisionError,
+    borrowed_imports,
+    is_dirty,
+    public_functions,
+    resolve,
+    snapshot_base,
+    snapshot_head,
+    usual_base,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """Return how to call git in a new repository, ``tmp_path/repository``."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    repository = tmp_path / "repository"
+    repository.mkdir()
+
+    def call(*arguments: str) -> str:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+        return subprocess.run(
+            ["git", *who, *arguments],  # noqa: S607 - the user's git
+            cwd=repository,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+
+    call("init", "--quiet", "--initial-branch=main")
+    return call
+
+
+@pytest.fixture
+def project(git: Git, tmp_path: Path) -> Path:
+    """Return a project in a folder of the repository, with two commits and a branch beside."""
+    root = tmp_path / "repository" / "project"
+    write(root, "VERSION = 1\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message=one")
+    git("branch", "side")
+    write(root, "VERSION = 2\n")
+    git("commit", "--quiet", "--all", "--message=two")
+    return root
+
+
+def write(root: Path, text: str, file: str = "timer.py") -> None:
+    """Write a file of the project's kernels."""
+    (root / "kernels").mkdir(parents=True, exist_ok=True)
+    (root / "kernels" / file).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "commit"),
+    [("HEAD", "HEAD"), ("side", "side"), ("HEAD~1", "side"), ("side...", "side"), ("...", "HEAD")],
+)
+def test_revision_is_what_git_says(git: Git, project: Path, name: str, commit: str) -> None:
+    """A branch, a relative revision, a merge base: each is the commit that git has for it."""
+    revision = resolve(project, name)
+
+    assert revision.sha == git("rev-parse", commit)
+    assert str(revision) == f"{name} ({revision.sha[:7]})"
+
+
+def test_merge_base_is_where_the_branches_parted(git: Git, project: Path) -> None:
+    """REV... leaves out what REV got since, as ``git diff REV...`` does."""
+    parted = git("rev-parse", "side")
+    git("checkout", "--quiet", "side")
+    git("commit", "--quiet", "--allow-empty", "--message=three")
+    git("checkout", "--quiet", "main")
+
+    assert resolve(project, "side...").sha == parted
+    assert resolve(project, "side").sha == git("rev-parse", "side") != parted
+
+
+def test_usual_base_is_where_the_branch_left_main(git: Git, project: Path, tmp_path: Path) -> None:
+    """On main it is the commit before; on a branch main, or the origin's where there is one."""
+    assert usual_base(project) == "HEAD~1"
+
+    git("checkout", "--quiet", "-b", "change")
+    assert usual_base(project) == "main..."
+
+    git("clone", "--quiet", "--branch=main", project.parent.as_uri(), str(tmp_path / "clone"))
+    git("-C", str(tmp_path / "clone"), "checkout", "--quiet", "-b", "other")
+    assert usual_base(tmp_path / "clone" / "project") == "origin/main..."
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere...", "--all", "HEAD:kernels"])
+def test_unknown_revision_is_named(project: Path, name: str) -> None:
+    """What is no revision is named, with what to give instead."""
+    with pytest.raises(
+        RevisionError, match=r'no revision "[^"]+" here; fetch it, or give a branch'
+    ):
+        resolve(project, name)
+
+
+def test_shallow_clone_is_told_to_fetch_more(git: Git, project: Path, tmp_path: Path) -> None:
+    """A commit that a shallow clone cut off is asked for by its remedy."""
+    source = project.parent.as_uri()
+    git("clone", "--quiet", "--depth=1", source, str(tmp_path / "shallow"))
+
+    with pytest.raises(RevisionError, match="fetch-depth: 0"):
+        resolve(tmp_path / "shallow" / "project", "HEAD~1")
+
+
+def test_strangers_have_no_merge_base(git: Git, project: Path) -> None:
+    """Histories without a common commit have nothing to be compared from."""
+    git("checkout", "--quiet", "--orphan", "stranger")
+    git("commit", "--quiet", "--message=other")
+
+    with pytest.raises(RevisionError, match='"main" and HEAD have no common ancestor'):
+        resolve(project, "main...")
+
+
+def test_folder_outside_git_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project that is in no repository has no past."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(RevisionError, match="is in no git repository"):
+        resolve(tmp_path, "HEAD")
+
+
+def test_missing_git_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without git there is no revision to read."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RevisionError, match="git is not installed"):
+        resolve(project, "HEAD")
+
+
+def test_snapshots_are_the_revision_and_the_tree(git: Git, project: Path, tmp_path: Path) -> None:
+    """The base comes from git, the head as it stands; neither tree nor index changes."""
+    write(project, "VERSION = 3\n")
+    write(project, "", file="fresh.py")
+    git("add", "project/kernels/timer.py")
+    before = git("status", "--porcelain"), git("diff", "--cached")
+
+    snapshot_base(project, resolve(project, "HEAD~1"), tmp_path / "base")
+    snapshot_head(project, tmp_path / "head")
+
+    assert (tmp_path / "base" / "timer.py").read_text() == "VERSION = 1\n"
+    assert [path.name for path in (tmp_path / "base").iterdir()] == ["timer.py"]
+    assert (tmp_path / "head" / "timer.py").read_text() == "VERSION = 3\n"
+    assert (tmp_path / "head" / "fresh.py").exists()
+    assert (git("status", "--porcelain"), git("diff", "--cached")) == before
+
+
+def test_tree_is_dirty_by_its_kernels(git: Git, project: Path) -> None:
+    """A new or changed kernel makes the tree dirty, another file does not."""
+    (project / "README.md").write_text("")
+    assert not is_dirty(project)
+
+    write(project, "", file="fresh.py")
+    assert is_dirty(project)
+
+
+def test_base_without_kernels_is_refused(git: Git, project: Path, tmp_path: Path) -> None:
+    """A revision from before the kernels cannot be compared with."""
+    git("rm", "--quiet", "-r", "project")
+    git("commit", "--quiet", "--allow-empty", "--message=empty")
+    project.mkdir()
+
+    with pytest.raises(RevisionError, match=r"HEAD \([0-9a-f]{7}\) has no folder kernels/"):
+        snapshot_base(project, resolve(project, "HEAD"), tmp_path / "base")
+
+
+@pytest.mark.parametrize(
+    ("source", "imported"),
+    [
+        ("import kernels.timer", "kernels.timer"),
+        ("import numpy, benchmarks as b", "benchmarks"),
+        ("def late():\n    from rayscale.analysis import text", "rayscale.analysis"),
+        ("from conftest import measure", "conftest"),
+        ("from .. import matrix", ".."),
+        ("from ..kernels import timer", "..kernels"),
+        ("import importlib\nimportlib.import_module('kernels.timer')", "kernels.timer"),
+        ("__import__('tests')", "tests"),
+    ],
+)
+def test_borrowed_code_is_found(source: str, imported: str, tmp_path: Path) -> None:
+    """A snapshot that imports the working tree's code is found out, however it does so."""
+    write(tmp_path, source)
+    line = source.count("\n") + 1
+
+    assert borrowed_imports(tmp_path / "kernels", ROOT) == [f"timer.py:{line} imports {imported}"]
+
+
+def test_own_and_foreign_imports_are_free(tmp_path: Path) -> None:
+    """Relative imports inside the snapshot, and packages from elsewhere, are nobody's loan."""
+    source = "import numpy.linalg\nfrom . import moving_average\nfrom .moving_average import x\n"
+    write(tmp_path, source)
+
+    assert borrowed_imports(tmp_path / "kernels", ROOT) == []
+
+
+def test_our_own_kernels_borrow_nothing(tmp_path: Path) -> None:
+    """The kernels of this project can be compared."""
+    snapshot_head(ROOT, tmp_path / "head")
+
+    assert borrowed_imports(tmp_path / "head", ROOT) == []
+    assert {"timer.timer", "implementations.serial"} <= public_functions(tmp_path / "head")
+
+
+def test_broken_source_is_named(tmp_path: Path) -> None:
+    """A file that is no Python is named with its line."""
+    write(tmp_path, "def broken(:\n")
+    with pytest.raises(RevisionError, match=r"timer\.py cannot be imported: .*line 1"):
+        public_functions(tmp_path / "kernels")

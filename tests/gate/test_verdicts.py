@@ -1,0 +1,114 @@
+"""What the gate says of its pairs: verdicts, remarks, the table and the sentence."""
+
+from dataclasses import replace
+
+import pytest
+
+from rayscale.gate.verdicts import GatedCase, markdown, promise, summary
+from rayscale.intervals import Interval
+
+CASE = GatedCase(
+    name="moving_average loop serial small",
+    base=0.028,
+    head=0.0285,
+    ratio=1.018,
+    interval=Interval(1.004, 1.03),
+    total_ratio=1.02,
+    tests=("not slower",),
+    pairs=(24,),
+    tolerance=0.05,
+)
+SLOWER = replace(
+    CASE,
+    name="moving_average loop ray_blocks cpus2 small",
+    ratio=1.12,
+    interval=Interval(1.07, 1.18),
+    tests=("slower", "slower"),
+    pairs=(64, 41),
+)
+PROMISE = promise(0.01, 24 * [0.05], 0.01)
+
+
+@pytest.mark.parametrize(
+    ("tests", "interval", "verdict"),
+    [
+        (("slower", "slower"), (1.07, 1.18), "slower"),
+        (("slower", "not slower"), (1.01, 1.18), "unsure"),
+        (("slower", "undecided"), (1.01, 1.18), "unsure"),
+        (("slower",), (1.01, 1.18), "unsure"),
+        (("undecided",), (0.9, 1.18), "unsure"),
+        (("not slower",), (1.004, 1.03), "same"),
+        (("not slower",), (0.97, 1.0), "same"),
+        (("not slower",), (0.9, 0.99), "faster"),
+    ],
+)
+def test_verdict_follows_from_tests_and_interval(
+    tests: tuple[str, ...], interval: tuple[float, float], verdict: str
+) -> None:
+    """Slower needs two loadings that say so; what is refuted is same or faster; else unsure."""
+    assert replace(CASE, tests=tests, interval=Interval(*interval)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        ({}, "1.8 % slower, inside the tolerance"),
+        ({"interval": Interval(0.99, 1.03)}, ""),
+        (
+            {"total_ratio": 1.4},
+            (
+                "warning: rare calls got slower, which the verdict does not see: "
+                "all calls together took 40 % longer"
+            ),
+        ),
+        (
+            {"tests": ("undecided",), "interval": Interval(0.9, 1.18)},
+            "a slowdown of 18 % or more is ruled out",
+        ),
+        (
+            {"tests": ("undecided",), "interval": Interval(0.0, float("inf"))},
+            "no slowdown is ruled out yet",
+        ),
+        (
+            {"tests": ("slower", "not slower")},
+            "slower on one loading of the code, not on the next",
+        ),
+    ],
+)
+def test_remark_says_what_the_verdict_does_not(changes: dict[str, object], remark: str) -> None:
+    """Inside the tolerance, rare slow calls, what could be ruled out, loadings that disagree."""
+    assert replace(CASE, **changes).remark == remark  # type: ignore[arg-type]  # one field each
+
+
+def test_sentence_says_how_much_slower_and_how_sure() -> None:
+    """A slower case fails with its slowdown, what it is slower than, an interval and the pairs."""
+    assert SLOWER.sentence("main (3f2a91c)") == (
+        "moving_average loop ray_blocks cpus2 small: 12 % slower than main (3f2a91c), "
+        "99 % interval 7 to 18 %, 64 + 41 pairs"
+    )
+
+
+def test_summary_has_the_worst_first() -> None:
+    """The table goes from slower to the same; new cases follow; totals and the promise close it."""
+    text = summary([CASE, SLOWER], [("timer nap serial small", "new")], PROMISE, width=120)
+    rows = [line.split()[:4] for line in text.splitlines() if " small" in line]
+
+    assert rows == [
+        ["moving_average", "loop", "ray_blocks", "cpus2"],
+        ["moving_average", "loop", "serial", "small"],
+        ["timer", "nap", "serial", "small"],
+    ]
+    assert "1.120 [1.070, 1.180]   64 + 41   slower" in text
+    assert "1 slower, 1 same, 1 new" in text
+    assert text.endswith(f"{PROMISE}\n")
+
+
+def test_markdown_is_a_table() -> None:
+    """The same table as Markdown, for a page of CI."""
+    lines = markdown([CASE, SLOWER], [], PROMISE).splitlines()
+
+    assert lines[0] == "## Performance gate"
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 4  # heading, rule, two cases
+    assert {line.count("|") for line in table} == {7}
+    assert "1 slower, 1 same" in lines

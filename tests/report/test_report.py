@@ -1,0 +1,332 @@
+"""The report, from saved runs to sentences, tables and pages."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytest_regressions.file_regression import FileRegressionFixture
+
+from rayscale.report import contents, page, subject
+from rayscale.report.contents import Report
+from rayscale.report.drawing import style
+from rayscale.saved.launches import read as read_launch
+
+SHAPES = {"small": (100, 100), "article": (1000, 1000)}
+SHARES = {"start": 0.05, "waiting": 0.1, "executing": 0.8, "fetching": 0.05}
+LENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+TASK, BYTE = 0.4e-3, 1e-9  # what Ray costs in the made runs, in seconds
+
+Save = Callable[..., Path]
+
+
+def timed(name: str, seconds: Sequence[float], info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a saved benchmark."""
+    stats = {
+        "min": min(seconds),
+        "median": float(np.median(seconds)),
+        "rounds": len(seconds),
+        "data": list(seconds),
+    }
+    return {"name": name, "fullname": name, "extra_info": dict(info), "stats": stats}
+
+
+def case(
+    kernel: str, implementation: str, cpus: int, size: str, median: float, rounds: int = 9
+) -> dict[str, Any]:
+    """Return a saved case whose rounds lie evenly within 1 % of *median*."""
+    ray = implementation != "serial"
+    tasks = {"serial": 0, "ray_per_row": SHAPES[size][0], "ray_blocks": cpus}.get(implementation, 1)
+    at = f"-cpus{cpus}" if ray else ""
+    info = {
+        "problem": "moving_average",
+        "kernel": kernel,
+        "implementation": implementation,
+        "cpus": cpus,
+        "size": size,
+        "shape": SHAPES[size],
+        "tasks": tasks,
+        "oversubscribed": False,
+        "niceness": 0,
+        "bytes_moved": 16 * SHAPES[size][0] * SHAPES[size][1] if ray else 0,
+        "phases": {phase: share * median for phase, share in SHARES.items()} if ray else None,
+    }
+    file = "benchmarks/test_moving_average.py"
+    name = f"{file}::test_moving_average[{kernel}-{implementation}{at}-{size}]"
+    return timed(name, (median * np.linspace(0.99, 1.01, rounds)).tolist(), info)
+
+
+def probe(
+    name: str,
+    implementation: str,
+    cpus: int,
+    tasks: int,
+    moved: int,
+    took: float,
+    length: float | None = None,
+) -> dict[str, Any]:
+    """Return a saved probe, whose tasks were to last *length* seconds each."""
+    info = {
+        "overhead": name,
+        "implementation": implementation,
+        "cpus": cpus,
+        "tasks": tasks,
+        "bytes_moved": moved,
+        **({"seconds": length} if length else {}),
+    }
+    return timed(f"{name}[{implementation}-{cpus}-{tasks}-{moved}-{length}]", [took] * 7, info)
+
+
+def cases() -> list[dict[str, Any]]:
+    """Return the experiment as a machine of two cores has it."""
+    found = []
+    for size, seconds in (("small", 0.027), ("article", 2.7)):
+        overhead = 0.002 if size == "small" else 0.02
+        found += [
+            case("loop", "serial", 1, size, seconds),
+            case("loop", "ray_whole", 1, size, seconds + overhead),
+            case("loop", "ray_per_row", 1, size, 1.2 * seconds + SHAPES[size][0] * TASK),
+            case("loop", "ray_per_row", 2, size, 0.6 * seconds + SHAPES[size][0] * TASK),
+            case("loop", "ray_blocks", 1, size, seconds + overhead),
+            case("loop", "ray_blocks", 2, size, seconds / 2 + overhead),
+            case("numpy", "serial", 1, size, seconds / 1000),
+            case("numpy", "ray_blocks", 2, size, seconds / 1000 + overhead),
+        ]
+    return found
+
+
+def probes() -> list[dict[str, Any]]:
+    """Return probes of a Ray that costs TASK a task and BYTE a byte, exactly."""
+    found = []
+    for length in LENGTHS:
+        found.append(probe("task_length", "serial", 1, 100, 0, 100 * length, length=length))
+        for cpus in (1, 2):
+            took = 100 * (length / cpus + TASK)
+            found.append(probe("task_length", "ray_per_row", cpus, 100, 0, took, length=length))
+    for cpus in (1, 2):
+        for name, tasks, moved in (
+            *(("empty_tasks", n, 16 * n) for n in (1, 10, 100, 1000)),
+            *(("bytes_in", 4, 4 * n) for n in (2**10, 2**20, 2**23)),
+        ):
+            found.append(
+                probe(name, "ray_per_row", cpus, tasks, moved, tasks * TASK + moved * BYTE)
+            )
+    return found
+
+
+def reported(*files: Path, history: Sequence[Path] = ()) -> Report:
+    """Return the report on *files*, launches of one series."""
+    launches = [read_launch(file) for file in files]
+    kept = [read_launch(file) for file in history] or launches
+    return contents.contents(subject.read(launches), kept)
+
+
+def text_of(report: Report) -> str:
+    """Return the report as Markdown."""
+    return page.markdown(report)
+
+
+@pytest.fixture
+def run(save: Save) -> Path:
+    """Return the file of a whole run."""
+    return save({}, name="run", benchmarks=cases() + probes())
+
+
+def test_report_is_as_it_was(run: Path, file_regression: FileRegressionFixture) -> None:
+    """Sentences, tables and links to the charts, as Markdown; renewed by --force-regen."""
+    file_regression.check(page.markdown(reported(run), "charts"), extension=".md")
+
+
+def test_report_answers_with_figures(run: Path) -> None:
+    """What Ray gains and loses, how long a task must be, what it costs: as the run was made."""
+    first, *others = reported(run).sentences
+    # Serial 2.7 s, two blocks 1.37 s; the rows 0.6 * 2.7 + 0.4 = 2.02 s; whole 2.72 s.
+    assert first.startswith(
+        "Moving average of 1000x1000 (article), loop kernel: cutting into blocks"
+    )
+    assert "on 2 CPUs is 1.97x [1.93, 2.01] as fast as serial" in first
+    assert "one task per row on 2 CPUs 1.34x" in first
+    assert "one task for all on 1 CPU changes nothing, 0.99x" in first
+    text = " ".join(others)
+    # 1.37 s / 2.7 ms = 507.
+    assert "The numpy kernel on one CPU takes 2.70 ms and is 507x [497, 518] as fast as" in text
+    # A task of length l reaches l / (l + 0.4 ms) on one CPU: half at 0.4 ms, and on two at 0.8.
+    assert re.search(r"must last 3\d\d us \[.*\] on 1 CPU, 7\d\d us \[.*\] on 2 CPUs", text)
+    assert "each task costs 400 us [400 us, 400 us] of Ray's own, and each MiB that is" in text
+
+
+def test_prediction_stands_beside_what_was_measured(run: Path) -> None:
+    """Rows on 2 CPUs: 2.7 s / 2, 1000 tasks of 0.4 ms and 16 MB: 1.77 s; measured 2.02 s."""
+    line = next(
+        one
+        for one in text_of(reported(run)).splitlines()
+        if "ray\\_per\\_row cpus2" in one and "1,000" in one
+    )
+    assert re.search(r"1\.35 s .*1\.77 s .*2\.02 s .*1\.14", line)
+
+
+def test_same_runs_give_the_same_bytes(run: Path) -> None:
+    """The page and its charts do not depend on when or how often they are made."""
+    assert page.page(reported(run)) == page.page(reported(run))
+
+
+def test_page_is_small_and_asks_for_nothing(run: Path) -> None:
+    """Under 2 MB, and no address in it but names of formats."""
+    text = page.page(reported(run))
+    assert len(text.encode()) < 2_000_000
+    addresses = set(re.findall(r"https?://[^\"' )]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "<text" in text  # text stays text
+
+
+def test_ids_are_unique_in_the_page(run: Path) -> None:
+    """Charts stand side by side: none refers to another one's parts."""
+    text = page.page(reported(run))
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
+    assert referred
+    assert referred <= set(ids)
+
+
+EVIL = "test_<script>alert(1)</script> $x$ | `a`"
+
+
+def test_names_from_files_stay_text(save: Save) -> None:
+    """A case that is called like a script is shown, not run."""
+    file = save({}, benchmarks=[timed(EVIL, [1.0, 1.1, 1.2], {})])
+    report = reported(file)
+    assert "<script>" not in page.page(report)
+    assert "&lt;script&gt;" in page.page(report)
+    assert "<script>" not in text_of(report)
+    assert r"$x$ \| \`a\`" in text_of(report)
+
+
+def without_data(benchmarks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return *benchmarks* as a run without raw timings saves them."""
+    for one in benchmarks:
+        del one["stats"]["data"]
+    return benchmarks
+
+
+@pytest.mark.parametrize(
+    ("benchmarks", "sentence"),
+    [
+        ([case("loop", "serial", 1, "small", 1.0)], "whether Ray pays, it cannot tell"),
+        ([case("loop", "ray_blocks", 2, "small", 1.0)], "whether Ray pays, it cannot tell"),
+        (
+            [case("loop", name, 1, "small", 1.0) for name in ("serial", "ray_blocks")],
+            "cutting into blocks on 1 CPU changes nothing",
+        ),
+        (without_data(cases()), "cutting into blocks on 2 CPUs is 1.97x ~ as fast as serial"),
+        ([timed("test_sort", [1.0, 1.1], {"n": 3})], "whether Ray pays, it cannot tell"),
+        (
+            [timed(f"test_sort[{n}]", [1.0, 1.0 + n / 500], {}) for n in range(500)],
+            "whether Ray pays, it cannot tell",
+        ),
+        (
+            [
+                case("loop", "serial", 1, "small", 1.0),
+                *(case("loop", "ray_blocks", n, "small", 1 / n + 0.01 * n) for n in range(1, 9)),
+            ],
+            "cutting into blocks on 8 CPUs is 4.88x",
+        ),
+    ],
+    ids=["serial", "ray", "one count", "no data", "foreign", "500 cases", "8 counts"],
+)
+def test_odd_runs_have_a_sensible_page(
+    save: Save, benchmarks: list[dict[str, Any]], sentence: str
+) -> None:
+    """One case, one CPU count, no raw timings, another suite's run, very many cases."""
+    report = reported(save({}, benchmarks=benchmarks))
+    text = page.page(report)
+    assert sentence in " ".join(report.sentences)
+    assert len(text.encode()) < 2_000_000
+    assert "nan" not in re.sub(r"<[^>]*>", "", text)
+
+
+def test_laws_are_told_or_refused_with_the_reason(save: Save) -> None:
+    """With 8 counts the laws have values; with 2 they say what is missing."""
+    many = [
+        case("loop", "serial", 1, "small", 1.0),
+        *(case("loop", "ray_blocks", n, "small", 0.1 + 0.9 / n) for n in range(1, 9)),
+    ]
+    assert re.search(
+        r"0\.1 .* at 8 CPUs .* 0\.1 \\\[0\.1, 0\.1\\\] .* contention",
+        text_of(reported(save({}, benchmarks=many))),
+    )
+    few = text_of(reported(save({}, benchmarks=cases())))
+    assert "Amdahl's law needs 3 or more CPU counts above 1; there is 1." in few
+    assert "The Universal Scalability Law needs 5 or more CPU counts; there are 2." in few
+
+
+def test_series_counts_launches(save_series: Callable[..., list[Path]]) -> None:
+    """Of ten launches each is one number: n is 10, and the note says so."""
+    report = reported(
+        *save_series({"loop-serial-small": 0.03, "loop-ray_blocks-cpus2-small": 0.02})
+    )
+    text = text_of(report)
+    assert "(n=10)" in text
+    assert "Each launch counts once" in text
+
+
+def test_what_is_not_in_the_report_is_said(save: Save) -> None:
+    """Failed tests, cases that some launches lack, and files that could not be read are named."""
+    failed = {"format": 1, "failed": ["x::test_bad"]}
+    whole = save({"loop-serial-small": 0.03, "numpy-serial-small": 4e-5}, rayscale=failed)
+    part = save({"loop-serial-small": 0.03})
+    launches = [read_launch(file) for file in (whole, part)]
+    report = contents.contents(subject.read(launches), launches, ["0009_bad.json: cut off"])
+    said = " ".join(sentence for section in report.sections for sentence in section.sentences)
+
+    assert "Failed, and not in here: x::test_bad." in said
+    assert "Not in all launches, and not in here: " in said
+    assert "test_moving_average[numpy-serial-small]" in said
+    assert "Not in the history: 0009_bad.json: cut off." in said
+
+
+def test_length_that_all_tasks_exceed_is_an_upper_bound(save: Save) -> None:
+    """Where even the shortest tasks reach half, less may do, too."""
+    long = [
+        probe("task_length", "serial", 1, 4, 0, 0.4, 0.1),
+        probe("task_length", "ray_per_row", 2, 4, 0, 0.21, 0.1),
+    ]
+    assert "A task must last at most 100 ms on 2 CPUs" in " ".join(
+        reported(save({}, benchmarks=long)).sentences
+    )
+
+
+def test_history_marks_baselines_and_verdicts(save_series: Callable[..., list[Path]]) -> None:
+    """A star for the baseline, a triangle for the series that is slower than it."""
+    medians = {"loop-serial-small": 0.03, "numpy-serial-small": 4e-5}
+    slower = medians | {"loop-serial-small": 0.036}
+    later = {"datetime": "2026-11-25T08:00:00+00:00"}
+    old = save_series(medians, name="baseline", kind="baseline", seed=1)
+    new = save_series(slower, name="fresh", seed=2, **later)
+    report = reported(*new, history=[*old, *new])
+    charts = {
+        chart.title: chart.svg
+        for section in report.sections
+        if section.heading == "History"
+        for chart in section.charts
+    }
+    assert "▲" in charts["History: moving_average loop small"]
+    assert "▲" not in charts["History: moving_average numpy small"]
+
+
+def test_implementations_keep_their_styles() -> None:
+    """One colour per implementation, also for those that the suite does not know."""
+    known = {style(name) for name in ("serial", "ray_whole", "ray_per_row", "ray_blocks")}
+    assert len(known) == 4
+    assert style("pool") not in known
+
+
+def test_charts_are_written_and_stand_alone(run: Path, tmp_path: Path) -> None:
+    """Each chart is a file of its own, which Markdown links to."""
+    report = reported(run)
+    files = page.write_charts(report, tmp_path / "charts")
+    linked = re.findall(r"\]\(charts/([^)]+)\)", page.markdown(report, "charts"))
+    assert sorted(linked) == sorted(file.name for file in files)
+    assert all(file.read_text().startswith("<svg ") for file in files)

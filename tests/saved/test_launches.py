@@ -1,0 +1,161 @@
+"""Saved runs are read, whoever wrote them; what is no run is named."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rayscale.saved.launches import LaunchError, read
+
+CPU_3, CPU_5 = {"brand": "Some CPU", "count": 4}, {"brand_raw": "Some CPU", "count": 4}
+STATS = {"min": 0.9, "max": 1.2, "mean": 1.0, "stddev": 0.1, "rounds": 5, "median": 1.0}
+
+
+def foreign(version: str) -> dict[str, Any]:
+    """Return what another suite's run looks like, as that version of pytest-benchmark writes it."""
+    old = version.startswith("3")
+    return {
+        "machine_info": {
+            "node": "host",
+            "machine": "x86_64",
+            "python_version": "3.6.1" if old else "3.12.1",
+            "cpu": CPU_3 if old else CPU_5,
+        },
+        "commit_info": {"id": "a" * 40, "dirty": True},
+        "benchmarks": [
+            {
+                "group": None,
+                "name": "test_sort[10]",
+                "fullname": "test_sort.py::test_sort[10]",
+                "params": {"n": 10},
+                "param": "10",
+                **({} if old else {"extra_info": {}}),
+                "stats": STATS if old else STATS | {"data": [1.0] * 5, "iterations": 1},
+            },
+            {
+                "group": None,
+                "name": "test_sum",
+                "fullname": "test_sort.py::test_sum",
+                "params": None,
+                "param": None,
+                "extra_info": {"anything": [1]},
+                "stats": STATS | {"outliers": "1;0", "ops": 1.0},
+            },
+        ],
+        # 3.x wrote UTC without an offset
+        "datetime": "2017-03-01T10:00:00.123456" if old else "2026-11-24T08:00:00+00:00",
+        "version": version,
+    }
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "4.0.0", "5.3.1"])
+def test_runs_of_other_suites_are_read(version: str, tmp_path: Path) -> None:
+    """With and without raw data, parameters and extra_info: what is there is read."""
+    file = tmp_path / "0001_other.json"
+    file.write_text(json.dumps(foreign(version)))
+    launch = read(file)
+
+    assert [case.label for case in launch.cases] == [
+        "test_sort.py::test_sort[10]",
+        "test_sort.py::test_sum",
+    ]
+    assert {case.median for case in launch.medians.values()} == {1.0}
+    assert launch.revision == "aaaaaaa-dirty"
+    assert launch.when.utcoffset() is not None
+    assert launch.hardware == {"cpu": "Some CPU", "cpus": 4, "architecture": "x86_64"}
+    assert launch.name == "other"
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        {"hardware": "rpi", "software": ["numpy"], "cpu": None},
+        {"hardware": {"cpu": None, "load": 0.5}, "cpu": {"count": None}},
+        {},
+    ],
+)
+def test_machine_that_another_suite_describes_is_read(
+    machine: dict[str, Any], tmp_path: Path
+) -> None:
+    """Whatever another suite says of its machine, its timings are read."""
+    file = tmp_path / "sort_results.json"
+    file.write_text(json.dumps(foreign("5.3.1") | {"machine_info": machine}))
+    launch = read(file)
+
+    assert launch.name == "sort_results"
+    assert launch.hardware == {}
+    assert launch.software == {"pytest-benchmark": "5.3.1"}
+
+
+def test_own_run_is_read(save: Callable[..., Path]) -> None:
+    """A case's words, the control and what failed are there; cases of overhead do not count."""
+    file = save({"loop-ray_blocks-cpus2-small": 0.02})
+    contents = json.loads(file.read_text())
+    overhead = contents["benchmarks"][0] | {"fullname": "x::test_submission", "extra_info": {}}
+    contents["benchmarks"].append(overhead)
+    contents["rayscale"] |= {"failed": ["x::test_bad"], "control": [3.0, 1.0, 2.0]}
+    file.write_text(json.dumps(contents))
+    launch = read(file)
+
+    (case,) = launch.medians.values()
+    assert case.label == "moving_average loop ray_blocks cpus2 small"
+    assert len(launch.cases) == 2
+    assert launch.failed == ("x::test_bad",)
+    assert launch.control == 2.0
+
+
+def broken(change: Callable[[dict[str, Any]], object]) -> str:
+    """Return a file's text after a *change* of its contents."""
+    contents = foreign("5.3.1")
+    change(contents)
+    return json.dumps(contents)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (json.dumps(foreign("5.3.1"))[:500], "not JSON, or cut off"),
+        ("", "not JSON, or cut off"),
+        ("[]", "not in pytest-benchmark's format (Expected `object`, got `array`)"),
+        (broken(lambda run: run.pop("benchmarks")), "missing required field `benchmarks`"),
+        (
+            broken(lambda run: run["benchmarks"][0]["stats"].pop("median")),
+            "missing required field `median` - at `$.benchmarks[0].stats`",
+        ),
+        (
+            broken(lambda run: run["benchmarks"][0]["stats"].update(median=float("nan"))),
+            "not JSON, or cut off",
+        ),
+        (
+            broken(lambda run: run["benchmarks"][0]["stats"].update(min=0)),
+            "test_sort.py::test_sort[10] took 0.0 s, which is no time",
+        ),
+        (
+            broken(lambda run: run["benchmarks"][1]["stats"].update(median=-1)),
+            "test_sort.py::test_sum took -1.0 s, which is no time",
+        ),
+        (broken(lambda run: run.update(version="6.0")), 'of pytest-benchmark "6.0"'),
+        (broken(lambda run: run.update(rayscale={"format": 2})), "of rayscale's format 2"),
+        (
+            broken(lambda run: run.update(rayscale={"format": 1, "kind": "gate"})),
+            "what a gate saw, and no launch",
+        ),
+        (broken(lambda run: run.update(datetime="today")), '"today" is no date and time'),
+    ],
+)
+def test_file_that_is_no_run_is_named(text: str, reason: str, tmp_path: Path) -> None:
+    """Whatever is wrong with a file, the message names the file and what it is."""
+    file = tmp_path / "0001_bad.json"
+    file.write_text(text)
+    with pytest.raises(LaunchError, match=re.escape(reason)) as caught:
+        read(file)
+    assert str(file) in str(caught.value)
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A file that cannot be read is a LaunchError, too."""
+    with pytest.raises(LaunchError, match="cannot be read"):
+        read(tmp_path / "nowhere.json")

@@ -1,0 +1,498 @@
+"""The session's Ray cluster: its CPUs are proven, only the session reaches it, nothing stays."""
+
+import ipaddress
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import numpy as np
+import psutil
+import pytest
+
+from kernels.timer import timer
+from rayscale.suite import cluster
+from rayscale.suite.cluster import Cluster, ClusterError
+from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD, conditions
+from rayscale.suite.ways import ray_blocks
+from rayscale.suite.witness import Witnessed
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds, for an event that takes some
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+SIGNALS = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
+EXIT_CODES = {"pass": 0, "fail": 1, "interrupt": 2, "terminate": 2}
+MARK = "RAYSCALE_TEST"  # the variable by which the processes of a run are found
+
+# What the timer does in a copy of the project: it says that it runs, and waits to be seen.
+STAGE = '''
+
+def _wait_to_be_seen() -> None:
+    """Leave a note of this process, and wait until somebody says how to go on."""
+    import os
+    from pathlib import Path
+
+    stage = Path(os.environ["STAGE"])
+    (stage / f"runs-{os.getpid()}").touch()
+    deadline = time.monotonic() + 60
+    while not (stage / "pass").exists() and not (stage / "fail").exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError("nobody said how to go on")
+        time.sleep(0.01)
+    if (stage / "fail").exists():
+        raise ValueError("the kernel was told to fail")
+'''
+
+Fact = TypeVar("Fact")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of a run from outside, while two of its Ray tasks are at work."""
+
+    family: list[psutil.Process]  # the driver first
+    workers: list[psutil.Process]
+    listeners: list[str]  # the addresses on which its processes wait for connections
+    niceness: list[int]  # of the driver and of the workers
+    folder_modes: dict[str, int]  # of what it has in the folder of temporary files
+    command_lines: list[str]
+    tokens: set[str]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A run: what was seen of it, how it ended, and what was left right afterwards."""
+
+    seen: Seen
+    exit_code: int
+    output: str
+    left: list[str]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A Ray cluster of two CPUs that somebody else has started."""
+
+    address: str
+    family: list[psutil.Process]
+
+
+def surroundings(**variables: str) -> dict[str, str]:
+    """Return an environment with none of this session's settings, but *variables*."""
+    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "PYTHONPATH")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith(("PYTEST_", "RAY_"))
+    } | variables
+
+
+def command(project: Path, storage: Path, *arguments: str) -> list[str]:
+    """Return how to time small cases of *project*, from whatever folder, and save to *storage*."""
+    ours = ("-p", "no:cacheprovider", "--color=no", f"--benchmark-storage={storage}")
+    what = ("--benchmark-only", "--sizes=small", "--benchmark-max-time=0.000001", *arguments)
+    return [sys.executable, "-m", "pytest", *ours, str(project / "benchmarks"), *what]
+
+
+def wait_until(event: Callable[[], bool], what: str) -> None:
+    """Return once *event* is there; TimeoutError, saying *what* was waited for, if it is not."""
+    deadline = time.monotonic() + PATIENCE
+    while not event():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not seen within {PATIENCE} s: {what}")
+        time.sleep(0.02)
+
+
+def alive(process: psutil.Process) -> bool:
+    """Tell whether *process* has not ended; one that has may wait for its parent to notice."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def marked(mark: str) -> Iterator[psutil.Process]:
+    """Return the living processes that have *mark* in their environment."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it is gone by now, or another user's
+            if alive(process) and process.environ().get(MARK) == mark:
+                yield process
+
+
+def end(processes: list[psutil.Process]) -> None:
+    """Kill those of *processes* that still live."""
+    left = [process for process in processes if alive(process)]
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=PATIENCE)
+
+
+def of_each(family: Iterable[psutil.Process], fact: Callable[[psutil.Process], Fact]) -> list[Fact]:
+    """Return a *fact* of each process of *family* that is still there."""
+    facts = []
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            facts.append(fact(process))
+    return facts
+
+
+def listens_on(process: psutil.Process) -> list[str]:
+    """Return the addresses on which *process* waits for connections."""
+    connections = process.net_connections(kind="inet")
+    return [one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN]
+
+
+def shared_memory() -> set[Path]:
+    """Return what this user has in shared memory."""
+    found = set()
+    for path in Path("/dev/shm").glob("*"):  # noqa: S108 - nothing is written there
+        with suppress(FileNotFoundError):  # it is gone by now
+            if path.stat().st_uid == os.getuid():
+                found.add(path)
+    return found
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """Make a folder with a short name, for a while: a socket's path may have 107 characters."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def staged_project(
+    tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
+) -> Path:
+    """Return a copy of the project whose timer waits to be seen."""
+    project = copy_project(tmp_path_factory.mktemp("staged"))
+    kernel = project / "kernels" / "timer.py"
+    text = kernel.read_text(encoding="utf-8")
+    assert text.count("time.sleep(seconds)\n") == 1
+    staged = text.replace("time.sleep(seconds)\n", "_wait_to_be_seen()\n") + STAGE
+    kernel.write_text(staged, encoding="utf-8")
+    return project
+
+
+def start(project: Path, stage: Path, mark: str) -> psutil.Popen:
+    """Start to time naps on two CPUs, with folders of the run's own."""
+    for name in ("home", "temp"):
+        (stage / name).mkdir()
+    (stage / "temp").chmod(0o1777)  # as /tmp is: what lies in it must protect itself
+    with (stage / "output").open("w") as output:
+        return psutil.Popen(
+            command(project, stage / "storage", "-k=timer-ray_blocks-cpus2"),
+            cwd=stage,  # in the project's own folder, Ray's workers would find all by themselves
+            env=surroundings(
+                HOME=str(stage / "home"),
+                TMPDIR=str(stage / "temp"),
+                STAGE=str(stage),
+                RAY_ADDRESS="127.0.0.1:1",  # somebody else's cluster, for all that Ray knows
+                **{MARK: mark},
+            ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def look_at(driver: psutil.Process, stage: Path) -> Seen:
+    """Return what is to be seen of the run of *driver* once two workers wait to be seen."""
+
+    def notes() -> list[Path]:
+        return list(stage.glob("runs-*"))
+
+    wait_until(lambda: len(notes()) == 2 or not alive(driver), "two workers at work")
+    assert alive(driver), (stage / "output").read_text()
+    workers = [psutil.Process(int(note.name.removeprefix("runs-"))) for note in notes()]
+    family = [driver, *driver.children(recursive=True)]
+    return Seen(
+        family=family,
+        workers=workers,
+        listeners=[address for one in of_each(family, listens_on) for address in one],
+        niceness=[process.nice() for process in (driver, *workers)],
+        folder_modes={
+            path.name: stat.S_IMODE(path.stat().st_mode) for path in (stage / "temp").iterdir()
+        },
+        command_lines=[" ".join(line) for line in of_each(family, psutil.Process.cmdline)],
+        tokens={process.environ()["RAY_AUTH_TOKEN"] for process in workers},
+    )
+
+
+def left_by(mark: str, stage: Path, family: Iterable[psutil.Process] = ()) -> list[str]:
+    """Return what is left of a run: processes, with whatever they listen on, and files."""
+    processes = {*marked(mark), *filter(alive, family)}
+    files = [*(stage / "temp").iterdir(), *(stage / "home").iterdir()]
+    return [str(one) for one in (*processes, *files)]
+
+
+def watch(project: Path, ending: str) -> Watched:
+    """Watch a run until its two tasks are at work; then let it meet its *ending*."""
+    shared, mark = shared_memory(), uuid4().hex
+    with short_folder() as stage:
+        driver = start(project, stage, mark)
+        try:
+            seen = look_at(driver, stage)
+            if ending in SIGNALS:
+                driver.send_signal(SIGNALS[ending])
+            (stage / ("fail" if ending == "fail" else "pass")).touch()  # tasks are waited for
+            exit_code = driver.wait(PATIENCE)
+            left = [*left_by(mark, stage, seen.family), *map(str, shared_memory() - shared)]
+        finally:
+            end([driver, *marked(mark)])
+            driver.wait()
+        return Watched(seen, exit_code, (stage / "output").read_text(), left)
+
+
+@pytest.fixture(scope="module")
+def watching(staged_project: Path) -> Iterator[dict[str, Future[Watched]]]:
+    """Watch a run for each ending, all at the same time: most of it is waiting for Ray."""
+    with ThreadPoolExecutor(len(EXIT_CODES)) as pool:
+        yield {ending: pool.submit(watch, staged_project, ending) for ending in EXIT_CODES}
+
+
+@pytest.fixture(params=EXIT_CODES)
+def ending(request: pytest.FixtureRequest) -> str:
+    """Return how a run ends: well, by a failure, by Ctrl-C, by a job's time limit."""
+    return str(request.param)
+
+
+@pytest.fixture
+def watched(watching: dict[str, Future[Watched]], ending: str) -> Watched:
+    """Return the run that was watched and ended so."""
+    return watching[ending].result()
+
+
+@pytest.fixture(scope="module")
+def foreign() -> Iterator[Foreign]:
+    """Return a cluster of two CPUs on loopback, made by ``ray start``; it ends with the tests."""
+    where = ("--port=0", "--node-ip-address=127.0.0.1")
+    what = ("--head", "--block", "--num-cpus=2", "--include-dashboard=false")
+    with short_folder() as folder, (folder / "output").open("w+") as output:
+        head = psutil.Popen(
+            [
+                *(Path(sys.executable).with_name("ray"), "start"),
+                *(*what, *where, f"--temp-dir={folder / 'ray'}"),
+            ],
+            env=surroundings(HOME=str(folder), **LOOPBACK),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        family: list[psutil.Process] = [head]
+        try:
+            started = folder / "output"
+            wait_until(lambda: "Ray runtime started" in started.read_text(), "a Ray cluster")
+            family += head.children(recursive=True)
+            yield Foreign((folder / "ray" / "ray_current_cluster").read_text(), family)
+        finally:
+            head.terminate()
+            psutil.wait_procs(family, timeout=PATIENCE)
+            end(family)
+            head.wait()
+
+
+def run_on(address: str, storage: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Time cases on the cluster at *address*."""
+    return subprocess.run(
+        command(ROOT, storage, f"--ray-address={address}", *arguments),
+        cwd=storage,  # in the project's own folder, Ray's workers would find all by themselves
+        env=surroundings(**LOOPBACK),  # a cluster on loopback is reached by this variable too
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
+@pytest.mark.ray(cpus=2)
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_grant_gives_so_many_processes(ray_cluster: Cluster, cpus: int) -> None:
+    """On n CPUs granted, n different worker processes answer at once."""
+    with ray_cluster.grant(cpus) as group:
+        roll = ray_cluster.call_roll(cpus, group)
+
+    assert len(roll) == cpus
+    assert len({os.getpid(), *(process.pid for process in roll)}) == cpus + 1
+
+
+@pytest.mark.ray(cpus=2)
+def test_grant_gives_no_more_processes(
+    ray_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where fewer processes answer than a case's CPU count, the case is an error."""
+    with ray_cluster.grant(1) as group:
+        monkeypatch.setattr(cluster, "PATIENCE", 0)
+
+        with pytest.raises(ClusterError, match=r"1 of 2 worker processes .* not in force"):
+            ray_cluster.call_roll(2, group)
+
+
+@pytest.mark.ray(cpus=2)
+def test_grant_waits_for_free_cpus_no_longer_than_it_says(
+    ray_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CPUs that do not become free are an error that says what to do."""
+    monkeypatch.setattr(cluster, "PATIENCE", 0.1)
+
+    with (
+        pytest.raises(ClusterError, match=r"99 CPUs were not free .* fewer with --cpus"),
+        ray_cluster.grant(99),
+    ):
+        pass
+
+
+@pytest.mark.ray(cpus=2)
+def test_work_is_accounted_for_to_the_last_row(
+    ray_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that no process has seen are an error; processes that had not answered are told."""
+    naps = Witnessed(partial(timer, seconds=0), case=uuid4().hex)
+    with ray_cluster.grant(2) as group:
+        ray_cluster.call_roll(2, group)
+        ray_blocks(naps, np.arange(4), cpus=2, placement_group=group)
+    work = ray_cluster.account(naps.case, rows=4)
+    assert (work.calls, work.late) == (2, 0)
+    unknown = replace(ray_cluster, workers={("elsewhere", 1): conditions()})
+    assert unknown.account(naps.case, rows=4).late == 2
+    monkeypatch.setattr(cluster, "RECOUNTING", 2)  # seconds: some counts, not the first alone
+
+    with pytest.raises(ClusterError, match=r"5 rows went .* saw 4 of them"):
+        ray_cluster.account(naps.case, rows=5)
+
+
+def test_private_cluster_listens_on_loopback_alone(watched: Watched) -> None:
+    """No other machine can reach the driver, Ray's daemons or its workers."""
+    addresses = [ipaddress.ip_address(address) for address in watched.seen.listeners]
+
+    assert addresses
+    assert all((getattr(one, "ipv4_mapped", None) or one).is_loopback for one in addresses)
+
+
+def test_private_cluster_works_at_the_drivers_niceness(watched: Watched) -> None:
+    """Workers have the driver's priority, not the low one that Ray gives them by itself."""
+    assert len(watched.seen.niceness) == 3
+    assert len(set(watched.seen.niceness)) == 1
+
+
+def test_private_cluster_keeps_its_files_to_the_user(watched: Watched) -> None:
+    """Ray's folder, which it makes writable for all, lies in one that nobody else may enter."""
+    assert list(watched.seen.folder_modes.values()) == [0o700]
+    (folder,) = watched.seen.folder_modes
+    assert any(f"/temp/{folder}/ray/" in line for line in watched.seen.command_lines)
+
+
+def test_private_cluster_keeps_its_token_to_itself(watched: Watched) -> None:
+    """One token guards the cluster, and no command line shows it to other users."""
+    (token,) = watched.seen.tokens
+
+    assert len(token) == 64  # 32 bytes in hexadecimal digits
+    assert not any(token in line for line in watched.seen.command_lines)
+
+
+def test_private_cluster_ends_as_it_should(watched: Watched, ending: str) -> None:
+    """A run that fails or is interrupted says so by its exit code, not by hanging."""
+    assert watched.exit_code == EXIT_CODES[ending], watched.output
+
+
+def test_private_cluster_leaves_nothing_behind(watched: Watched) -> None:
+    """However a run ends, no process is left of it, so no open port, no file, no shared memory."""
+    assert watched.left == []
+
+
+def test_private_cluster_interrupted_at_its_start_leaves_nothing_behind(
+    staged_project: Path,
+) -> None:
+    """Ctrl-C while Ray's first processes come up ends the run, and them."""
+    mark = uuid4().hex
+    with short_folder() as stage:
+        driver = start(staged_project, stage, mark)
+        try:
+            wait_until(
+                lambda: "gcs_server" in of_each(driver.children(), psutil.Process.name),
+                "Ray's first process",
+            )
+            driver.send_signal(signal.SIGINT)
+            exit_code = driver.wait(PATIENCE)
+            left = left_by(mark, stage)
+        finally:
+            end([driver, *marked(mark)])
+            driver.wait()
+
+    assert exit_code == 2
+    assert left == []
+
+
+@pytest.mark.parametrize("length", [4, 20, 21, 22, 29, 30, 90])
+def test_private_cluster_has_room_for_its_sockets(
+    monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    """However long the name of the folder for temporary files, a socket's path has 107 bytes."""
+    monkeypatch.setattr(tempfile, "tempdir", f"/{'t' * (length - 1)}")
+
+    folder = cluster._short_folder() or tempfile.gettempdir()
+    session = "session_2026-11-23_03-31-06_965374_4194304"  # the last is the highest process id
+
+    assert len(f"{folder}/rayscale-jrdqg5r2/ray/{session}/sockets/plasma_store") <= 107
+
+
+def test_existing_cluster_is_used_and_lives_on(foreign: Foreign, tmp_path: Path) -> None:
+    """Cases run on a cluster that is there already, in as many of its processes as they name."""
+    done = run_on(foreign.address, tmp_path, "--cpus=1,2", "-k=numpy and (serial or blocks)")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = tmp_path.rglob("*.json")
+    infos = [one["extra_info"] for one in json.loads(file.read_text())["benchmarks"]]
+
+    assert [info["workers"] for info in infos] == [0, 1, 2]
+    assert all(alive(process) for process in foreign.family)
+    # Ray's workers run at a niceness of 15 more than the cluster's; the driver follows.
+    assert {info["niceness"] for info in infos} == {min(19, foreign.family[0].nice() + 15)}
+    assert {info["blas_threads"] for info in infos} == {1}
+    assert len({info["allocator"] for info in infos}) == 1
+
+
+def test_existing_cluster_compares_revisions(foreign: Foreign, tmp_path: Path) -> None:
+    """The copies of both revisions travel with the job: a gate runs on it, too."""
+    done = run_on(foreign.address, tmp_path, "--against=HEAD", "-k=numpy-ray_whole")
+    row = r"numpy ray_whole cpus1 small +[\d.]+ ms +[\d.]+ ms +[\d.]+ \[.*\] +\d+"
+
+    assert re.search(row, done.stdout), done.stdout + done.stderr  # whatever the tree's verdict
+
+
+def test_existing_cluster_without_enough_cpus_is_refused(foreign: Foreign, tmp_path: Path) -> None:
+    """A CPU count that the cluster cannot give ends the run before any test, in one sentence."""
+    done = run_on(foreign.address, tmp_path, "--cpus=1,3", "-k=numpy and blocks")
+
+    assert done.returncode == 4
+    assert done.stderr.strip() == (
+        "ERROR: --ray-address: test_moving_average[numpy-ray_blocks-cpus3-small] needs 3 CPUs "
+        f'and the cluster at "{foreign.address}" has 2; '
+        "choose cases that need no more, by --cpus and -k"
+    )
+    assert "test_moving_average.py" not in done.stdout  # where pytest would say how its tests went
+
+
+def test_existing_cluster_that_does_not_answer_is_refused(tmp_path: Path) -> None:
+    """An address where nothing listens ends the run in one sentence, and does not hang."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run_on(address, tmp_path, "--cpus=1", "-k=numpy and blocks")
+
+    assert done.returncode == 4
+    assert re.fullmatch(
+        rf'ERROR: --ray-address: no Ray cluster to be reached at "{address}" \(.*\); '
+        "start one with 'ray start --head', or leave the option out for a private one",
+        done.stderr.strip(),
+    )

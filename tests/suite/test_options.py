@@ -1,0 +1,337 @@
+"""The suite's options: what they select, and what they say where they make no sense."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from rayscale.plugin import _let_the_user_win
+from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD, usable_cpus
+from rayscale.suite.options import default_cpus, given, parse_cpus, parse_sizes
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = "benchmarks/test_moving_average.py::test_moving_average"
+NAPS = "benchmarks/test_timer.py::test_timer"
+TOO_MANY = usable_cpus() + 1
+
+Collect = Callable[..., tuple[int, list[str]]]
+
+cpus_advice = "give counts such as --cpus 1,2,4"
+sizes_advice = "choose from small, article, large, such as --sizes small,article"
+
+# A plug-in under which the article's naps take a millisecond.
+SHORT_NAPS = """
+def pytest_collection_finish():
+    from benchmarks import matrix
+
+    matrix.SECONDS["article"] = 0.001
+"""
+
+# A plug-in that tells, at the end, how often the naps were called.
+COUNTED = """
+import kernels.timer
+
+calls = []
+nap = kernels.timer.timer
+kernels.timer.timer = lambda rows, seconds: calls.append(len(rows)) or nap(rows, seconds)
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"called {len(calls)} times")
+"""
+
+
+def run_pytest(
+    storage: Path, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run pytest in the project, with none of this session's settings; save to *storage*."""
+    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "PYTHONPATH")
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no"),
+            *(f"--benchmark-storage={storage}", *arguments),
+        ],
+        cwd=ROOT,
+        env={
+            name: value
+            for name, value in os.environ.items()
+            if name not in ours and not name.startswith(("PYTEST_", "RAY_"))
+        }
+        | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def collect(tmp_path_factory: pytest.TempPathFactory) -> Collect:
+    """Return how to get pytest's exit code and the benchmarks that it collects for options."""
+
+    @cache
+    def collected(*arguments: str) -> tuple[int, list[str]]:
+        storage = tmp_path_factory.mktemp("storage")
+        done = run_pytest(storage, "benchmarks", "--collect-only", "-q", *arguments)
+        return done.returncode, [line for line in done.stdout.splitlines() if "::" in line]
+
+    return collected
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [("1", (1,)), ("1,2,4", (1, 2, 4)), ("4,1,2", (1, 2, 4)), ("2,2", (2,)), (" 8 , 1 ", (1, 8))],
+)
+def test_cpus_are_in_order_each_once(text: str, counts: tuple[int, ...]) -> None:
+    """However the counts are written, they are run from few to many, each once."""
+    assert parse_cpus(text) == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("two", f'--cpus: "two" is not a whole number; {cpus_advice}'),
+        ("1, two", f'--cpus: "two" is not a whole number; {cpus_advice}'),
+        ("1.5", f'--cpus: "1.5" is not a whole number; {cpus_advice}'),
+        ("-1", f'--cpus: "-1" is not a whole number; {cpus_advice}'),
+        ("1,,2", f'--cpus: "" is not a whole number; {cpus_advice}'),
+        ("", f'--cpus: "" is not a whole number; {cpus_advice}'),
+        ("2,0", f"--cpus: 0 CPUs cannot run anything; {cpus_advice}"),
+    ],
+)
+def test_cpus_that_make_no_sense_are_refused(text: str, sentence: str) -> None:
+    """The sentence names the first count that is none, and says what to give instead."""
+    with pytest.raises(pytest.UsageError) as refused:
+        parse_cpus(text)
+
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("usable", "counts"),
+    [(1, (1,)), (2, (1, 2)), (3, (1, 2, 3)), (4, (1, 2, 4)), (12, (1, 2, 4, 8, 12))],
+)
+def test_cpus_by_default_double_up_to_all(usable: int, counts: tuple[int, ...]) -> None:
+    """Unless counts are given, they are the powers of two and all the CPUs that there are."""
+    assert default_cpus(usable) == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("small", ("small",)),
+        ("large, small", ("small", "large")),
+        ("article,article", ("article",)),
+        ("large,article,small", ("small", "article", "large")),
+    ],
+)
+def test_sizes_are_in_order_each_once(text: str, sizes: tuple[str, ...]) -> None:
+    """However the sizes are written, they are run from small to large, each once."""
+    assert parse_sizes(text) == sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("tiny", f'--sizes: "tiny" is not a size; {sizes_advice}'),
+        ("small,Large", f'--sizes: "Large" is not a size; {sizes_advice}'),
+        ("", f'--sizes: "" is not a size; {sizes_advice}'),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(text: str, sentence: str) -> None:
+    """The sentence names the first size that is none, and says which there are."""
+    with pytest.raises(pytest.UsageError) as refused:
+        parse_sizes(text)
+
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--cpus=two", f'--cpus: "two" is not a whole number; {cpus_advice}'),
+        ("--sizes=tiny", f'--sizes: "tiny" is not a size; {sizes_advice}'),
+    ],
+    ids=["cpus", "sizes"],
+)
+def test_options_that_make_no_sense_end_the_run(tmp_path: Path, option: str, sentence: str) -> None:
+    """A request that cannot be met ends with exit code 4 and one sentence, and no traceback."""
+    done = run_pytest(tmp_path, "--benchmark-only", option)
+
+    assert done.returncode == 4
+    assert (done.stdout + done.stderr).strip() == f"ERROR: {sentence}"
+
+
+def test_ids_are_public(collect: Collect) -> None:
+    """Saved runs are matched by these ids; serial and ray_whole are there once, not per count."""
+    _, ids = collect("--cpus=1,2", "--sizes=article")
+
+    assert [one for one in ids if "submission" not in one and "overhead" not in one] == [
+        f"{CASES}[loop-serial-article]",
+        f"{CASES}[loop-ray_whole-cpus1-article]",
+        f"{CASES}[loop-ray_per_row-cpus1-article]",
+        f"{CASES}[loop-ray_per_row-cpus2-article]",
+        f"{CASES}[loop-ray_blocks-cpus1-article]",
+        f"{CASES}[loop-ray_blocks-cpus2-article]",
+        f"{CASES}[numpy-serial-article]",
+        f"{CASES}[numpy-ray_whole-cpus1-article]",
+        f"{CASES}[numpy-ray_per_row-cpus1-article]",
+        f"{CASES}[numpy-ray_per_row-cpus2-article]",
+        f"{CASES}[numpy-ray_blocks-cpus1-article]",
+        f"{CASES}[numpy-ray_blocks-cpus2-article]",
+        f"{CASES}[pandas-serial-article]",
+        f"{NAPS}[timer-serial-article]",
+        f"{NAPS}[timer-ray_whole-cpus1-article]",
+        f"{NAPS}[timer-ray_per_row-cpus4-article]",
+    ]
+
+
+def test_probes_go_with_the_articles_size(collect: Collect) -> None:
+    """What Ray costs by itself is timed beside the article's size, at each CPU count asked for."""
+    _, ids = collect("--cpus=2", "--sizes=article", "-m=overhead", "-k=1ms or 300")
+    file = "benchmarks/test_overhead.py"
+    assert ids == [
+        f"{file}::test_task_length[serial-300us]",
+        f"{file}::test_task_length[serial-1ms]",
+        f"{file}::test_task_length[ray_per_row-cpus2-300us]",
+        f"{file}::test_task_length[ray_per_row-cpus2-1ms]",
+        f"{file}::test_empty_tasks[ray_per_row-cpus2-300]",
+    ]
+    _, ids = collect("--cpus=2", "--sizes=small", "-m=overhead")
+    assert ids == ["benchmarks/test_submission.py::test_submission"]
+
+
+def test_sizes_large_has_no_loop_and_no_timer(collect: Collect) -> None:
+    """The large size is for vectorised kernels: a loop would take half a minute a round."""
+    code, ids = collect("--cpus=2", "--sizes=large", "-k=large")
+
+    assert code == 0
+    assert ids == [
+        f"{CASES}[numpy-serial-large]",
+        f"{CASES}[numpy-ray_whole-cpus1-large]",
+        f"{CASES}[numpy-ray_per_row-cpus2-large]",
+        f"{CASES}[numpy-ray_blocks-cpus2-large]",
+        f"{CASES}[pandas-serial-large]",
+    ]
+
+
+def test_sizes_without_a_case_select_nothing(collect: Collect) -> None:
+    """A benchmark that has no case at the sizes asked for is left out, and does not pass."""
+    assert collect("--sizes=large", "-k=timer") == (5, [])
+
+
+def test_cpus_above_the_cores_are_marked_oversubscribed(collect: Collect) -> None:
+    """They run because they are asked for; naps, which share a core, are never marked."""
+    _, ids = collect(f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed")
+
+    assert ids == [
+        f"{CASES}[loop-ray_per_row-cpus{TOO_MANY}-small]",
+        f"{CASES}[loop-ray_blocks-cpus{TOO_MANY}-small]",
+        f"{CASES}[numpy-ray_per_row-cpus{TOO_MANY}-small]",
+        f"{CASES}[numpy-ray_blocks-cpus{TOO_MANY}-small]",
+    ]
+
+
+def test_cpus_and_sizes_select_along_with_pytests_own(collect: Collect) -> None:
+    """Mark, expression, counts and sizes narrow the choice together; naps keep their counts."""
+    _, ids = collect("-m=ray", "-k=blocks", "--cpus=1,2", "--sizes=small")
+
+    assert ids == [
+        f"{CASES}[loop-ray_blocks-cpus1-small]",
+        f"{CASES}[loop-ray_blocks-cpus2-small]",
+        f"{CASES}[numpy-ray_blocks-cpus1-small]",
+        f"{CASES}[numpy-ray_blocks-cpus2-small]",
+        f"{NAPS}[timer-ray_blocks-cpus1-small]",
+        f"{NAPS}[timer-ray_blocks-cpus2-small]",
+        f"{NAPS}[timer-ray_blocks-cpus4-small]",
+    ]
+
+
+def test_options_of_the_user_win_over_the_suites(tmp_path: Path) -> None:
+    """Rounds, also of a case that has its own, columns and the run's name are the user's."""
+    (tmp_path / "short_naps.py").write_text(SHORT_NAPS)
+    done = run_pytest(
+        tmp_path,
+        *("-p", "short_naps", "benchmarks", "--benchmark-only", "--sizes=small,article"),
+        *("-k=numpy-serial-small or timer-serial-article", "--benchmark-min-rounds=2"),
+        *("--benchmark-max-time=0.000001", "--benchmark-columns=max,rounds"),
+        "--benchmark-save=mine",
+        PYTHONPATH=str(tmp_path),
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (saved,) = tmp_path.rglob("*.json")
+    benchmarks = json.loads(saved.read_text())["benchmarks"]
+    headings = [line for line in done.stdout.splitlines() if line.startswith("Name (time in")]
+    assert saved.name == "0001_mine.json"
+    assert [len(one["stats"]["data"]) for one in benchmarks] == [2, 2]
+    assert [heading.split()[4:] for heading in headings] == [["Max", "Rounds"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "rounds", "further"),
+    [  # four naps of 0.1 s
+        ([], 2, 1),  # long: the check alone
+        (["--benchmark-max-time=0.6"], 2, 3),  # the calibration and the last call, too
+        (["--benchmark-warmup=on", "--benchmark-warmup-iterations=1"], 2, 5),  # and two warm-ups
+    ],
+)
+def test_long_calls_are_timed_and_checked_and_no_more(
+    tmp_path: Path, options: list[str], rounds: int, further: int
+) -> None:
+    """A call that fills the time of a case is not called to calibrate, unless a warm-up is."""
+    (tmp_path / "counted.py").write_text(COUNTED)
+    done = run_pytest(
+        tmp_path,
+        *("-p", "counted", "benchmarks", "--benchmark-only", "--sizes=small"),
+        *(
+            "-k=timer-serial-small",
+            "--benchmark-min-rounds=2",
+            "--benchmark-max-time=0.4",
+            *options,
+        ),
+        PYTHONPATH=str(tmp_path),
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (saved,) = tmp_path.rglob("*.json")
+    (benchmark,) = json.loads(saved.read_text())["benchmarks"]
+    assert benchmark["stats"]["rounds"] == rounds
+    assert f"called {rounds + further} times" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        ("--benchmark-cprofile-top=9", True),
+        ("--benchmark-cprofile-top 9", True),
+        ("-k 'a b' --benchmark-cprofile-top 9", True),
+        ("--benchmark-cprofile-loops=9", False),
+        ("-k --benchmark-cprofile-topmost", False),
+        ("", False),
+    ],
+)
+def test_options_of_the_user_are_known(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, words: str, known: bool
+) -> None:
+    """An option counts as the user's, in either spelling, and no other one for it."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", words)
+
+    assert given(pytestconfig, "--benchmark-cprofile-top") is known
+
+
+@pytest.mark.benchmark(min_rounds=3, warmup_iterations=5)
+def test_options_of_the_user_win_over_a_mark(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A case's own number of rounds gives way to the user's, and its other settings stay."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--benchmark-min-rounds=2")
+
+    _let_the_user_win(request.config, request.node)
+
+    mark = request.node.get_closest_marker("benchmark")
+    assert mark.kwargs == {"warmup_iterations": 5}
