@@ -1,10 +1,11 @@
-"""Intervals that hold whatever the distribution of the timings."""
+"""Intervals that hold whatever the distribution of the timings, if the rounds are independent."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import binom, norm, rankdata
 
 
 class Interval(NamedTuple):
@@ -20,7 +21,11 @@ def median_interval(seconds: Sequence[float], confidence: float) -> Interval | N
     Its bounds are the k-th smallest and the k-th largest of *seconds*: the median lies
     outside with probability 2 P(B < k), B binomial with n trials of 1/2, for any
     distribution of independent rounds of one launch.  It says nothing about the next launch.
+    Rounds that follow one another too much alike make it too narrow: see ``correlation``.
     None where there are too few rounds, such as six for 97.5 %.
+
+    ``scipy.stats.quantile_test(...).confidence_interval`` has the same bounds, and takes
+    3 ms instead of 0.08 ms or less; this is called many times for every case.
 
     Source: W. R. Thompson, Annals of Mathematical Statistics 7 (1936) 122-128.
 
@@ -29,13 +34,21 @@ def median_interval(seconds: Sequence[float], confidence: float) -> Interval | N
     >>> median_interval([1.0, 2.0, 3.0], confidence=0.975) is None
     True
     """
-    # The largest k with 2 P(B < k) below 1 - confidence.  At n = 7: k = 1 misses with
-    # 2 / 2**7 = 0.0156, k = 2 with 2 (1 + 7) / 2**7 = 0.125.
-    rank = int(binom.ppf((1 - confidence) / 2, len(seconds), 0.5))
+    rank = _rank(len(seconds), confidence)
     if rank < 1:
         return None
     ordered = np.sort(np.asarray(seconds, dtype=np.float64))
     return Interval(float(ordered[rank - 1]), float(ordered[-rank]))
+
+
+@cache
+def _rank(rounds: int, confidence: float) -> int:
+    """Return the largest k with 2 P(B < k) below 1 - *confidence*.
+
+    >>> _rank(7, 0.975)  # k = 1 misses with 2 / 2**7 = 0.0156, k = 2 with 2 (1 + 7) / 2**7 = 0.125
+    1
+    """
+    return int(binom.ppf((1 - confidence) / 2, rounds, 0.5))
 
 
 def speed_up(serial: Interval, parallel: Interval) -> Interval:
@@ -48,3 +61,33 @@ def speed_up(serial: Interval, parallel: Interval) -> Interval:
     Interval(low=3.6363636363636362, high=4.4)
     """
     return Interval(serial.low / parallel.high, serial.high / parallel.low)
+
+
+RARE = 0.005  # how often independent rounds may be called correlated
+LEAST = 0.2  # with a lag-one correlation of 0.2, a 97.5 % interval still holds in 93 %
+
+
+def correlation(seconds: Sequence[float]) -> float | None:
+    """Return the lag-one correlation of *seconds*, in the order in which they were measured.
+
+    It is that of their ranks, so that a single slow round does not hide it.  None where
+    independent rounds show as much with probability 0.5 % or more, or where it is below 0.2.
+    With a correlation of 0.5 a 97.5 % interval of the median holds in 89 % of runs, with 0.8 in
+    65 % (simulated, n = 40).
+
+    Source: Wald & Wolfowitz, Annals of Mathematical Statistics 14 (1943) 378-388: in n
+    independent rounds the statistic has mean -1 / n, and about variance 1 / n.
+
+    >>> correlation([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    0.75
+    >>> correlation([5, 1, 4, 8, 2, 7, 3, 6]) is None
+    True
+    """
+    count = len(seconds)
+    centred = rankdata(seconds) - (count + 1) / 2
+    spread = float(centred @ centred)
+    if spread == 0:
+        return None
+    found = float(centred[:-1] @ centred[1:]) / spread
+    limit = (float(norm.isf(RARE)) * count**0.5 - 1) / count
+    return round(found, 2) if found > max(limit, LEAST) else None

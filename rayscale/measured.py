@@ -10,7 +10,8 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
-from rayscale.intervals import Interval, median_interval
+from rayscale.intervals import Interval, correlation, median_interval
+from rayscale.text import count
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -57,11 +58,25 @@ class MeasuredCase(Words, frozen=True, kw_only=True):
 
     seconds: tuple[float, ...]
     rounds: int | None = None  # where *seconds* has fewer: no raw timings were saved
+    id: str = ""  # of its test
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Return the case of one entry of a saved run's ``benchmarks``, raw timings included."""
-        return msgspec.convert(record["extra_info"] | {"seconds": record["stats"]["data"]}, cls)
+        seconds = [float(one) for one in record["stats"]["data"]]
+        more = {"seconds": seconds, "id": record.get("fullname", "")}
+        return msgspec.convert(record["extra_info"] | more, cls)
+
+    @property
+    def name(self) -> str:
+        """Its name within its problem and size, such as 'loop ray_blocks on 2 CPUs'."""
+        return f"{self.kernel} on one CPU" if self.is_serial else f"{self.kernel} {self.way}"
+
+    @property
+    def way(self) -> str:
+        """How it was run, such as 'ray_blocks on 2 CPUs'."""
+        proven = "" if self.cpus_proven else " (not proven)"
+        return f"{self.implementation} on {count(self.cpus, 'CPU')}{proven}"
 
     @property
     def n(self) -> int:
@@ -69,9 +84,9 @@ class MeasuredCase(Words, frozen=True, kw_only=True):
         return self.rounds or len(self.seconds)
 
     @property
-    def points(self) -> int:
-        """How many numbers the data hold."""
-        return math.prod(self.shape)
+    def points(self) -> int | None:
+        """How many numbers or items the data hold; None where no shape was saved."""
+        return math.prod(self.shape) if self.shape else None
 
     @property
     def is_serial(self) -> bool:
@@ -87,6 +102,11 @@ class MeasuredCase(Words, frozen=True, kw_only=True):
     def interval(self) -> Interval | None:
         """A 97.5 % interval of the median, in this launch: two make a 95 % one of their ratio."""
         return median_interval(self.seconds, confidence=0.975)
+
+    @property
+    def correlation(self) -> float | None:
+        """How alike neighbouring rounds are, where that makes the interval too narrow."""
+        return correlation(self.seconds)
 
 
 def blocks(cases: Sequence[MeasuredCase]) -> dict[tuple[str, str], list[MeasuredCase]]:

@@ -12,9 +12,11 @@ UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 def duration(seconds: float) -> str:
     """Return *seconds* with three digits and its unit.
 
-    >>> duration(2.7183), duration(0.0004567), duration(1.5e-8), duration(123.4)
-    ('2.72 s', '457 us', '0.015 us', '123 s')
+    >>> duration(2.7183), duration(0.0004567), duration(1.5e-8), duration(123.4), duration(-0.002)
+    ('2.72 s', '457 us', '0.015 us', '123 s', '-2.00 ms')
     """
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
     scale, unit = next((pair for pair in UNITS if seconds >= 0.9995 * pair[0]), UNITS[-1])
     return f"{digits(seconds / scale)} {unit}"
 
@@ -37,10 +39,10 @@ def digits(number: float) -> str:
 def percent(share: float) -> str:
     """Return *share* in percent.
 
-    >>> percent(0.954), percent(0.001)
+    >>> percent(0.954), percent(0.005)
     ('95 %', '<1 %')
     """
-    return f"{share * 100:.0f} %" if share >= 0.005 else "<1 %"
+    return f"{share * 100:.0f} %" if share > 0.005 else "<1 %"
 
 
 def count(number: int, noun: str) -> str:
