@@ -1,11 +1,10 @@
 """The laws of scaling, fitted where there are enough points, and refused with a reason where not.
 
 Speed-ups are over the serial case of the same kernel.  All laws are linear in their parameters
-once they are written the right way round, and are fitted by least squares; the intervals are
-Student's t at 95 % with the fit's covariance, and speak of the points given.
+once they are written for the time of a call, and are fitted by least squares of relative errors.
+Intervals are Student's t at 95 %, and hold if the law does.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,11 +18,13 @@ Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 FEWEST_FOR_AMDAHL = 3  # CPU counts above 1: one parameter, and two points more to see its error
-FEWEST_FOR_USL = 5  # CPU counts: two parameters; fewer points follow any such curve
+FEWEST_FOR_USL = 4  # CPU counts above 1: two parameters, and two points more
+FEWEST_CALLS = 4  # for the cost of a task and of a byte: two parameters, and two points more
+INLINE = 100 * 2**10  # bytes; Ray sends larger objects through its object store
 
 
 class LawError(ValueError):
-    """A law cannot be told from these points; the message says why."""
+    """A law cannot be known from these points; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,36 @@ class Scalability:
 
 
 @dataclass(frozen=True)
-class Work:
+class Call:
     """What a call moved through Ray, and what that took: an observation for the cost model."""
 
     tasks: int
     nbytes: int
     seconds: float
 
+    @property
+    def is_inline(self) -> bool:
+        """Whether what each task moves is small enough to travel with its message."""
+        return self.nbytes <= INLINE * self.tasks
+
 
 @dataclass(frozen=True)
-class Cost:
-    """What Ray costs: seconds a task and seconds a byte, in or out."""
+class RayCost:
+    """What Ray costs: seconds a task and seconds a byte, in or out.
+
+    *misfit* is the largest factor between a fitted call and the model, either way: 1 where the
+    model holds.  The intervals take the model for true: they are worth nothing where it is large.
+    """
 
     task: Estimate
     byte: Estimate
+    misfit: float
+    calls: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the model describes the calls: no cost below 0, none missed by a quarter."""
+        return self.misfit <= 1.25 and self.task.value >= 0 and self.byte.value >= 0
 
     def predict(self, serial: float, tasks: int, nbytes: int, cpus: int) -> float:
         """Return the seconds of a call whose work takes *serial* seconds on one CPU."""
@@ -66,7 +83,7 @@ class Cost:
 def karp_flatt(cpus: int, speed_up: float) -> float:
     """Return the serial fraction that a *speed_up* on *cpus* CPUs, 2 or more, amounts to.
 
-    Where it grows with the CPUs it is overhead and no serial part of the work.
+    Where it grows with the CPUs it is overhead, and not a serial part of the work.
     Source: Karp & Flatt, Communications of the ACM 33 (1990) 539.
 
     >>> karp_flatt(4, 4.0), karp_flatt(4, 1.0)
@@ -82,49 +99,55 @@ def amdahl(cpus: Sequence[int], speed_ups: Sequence[float]) -> Estimate:
     metric, and says nothing about how well it fits.
     Source: Amdahl, AFIPS 30 (1967) 483.
     """
-    points = [(n, s) for n, s in zip(cpus, speed_ups, strict=True) if n > 1]
-    _demand(len(points), FEWEST_FOR_AMDAHL, "Amdahl's law", "CPU counts above 1")
-    n, s = np.array(points, dtype=np.float64).T
+    n, times = _times(cpus, speed_ups)
+    _demand(len(n) - 1, FEWEST_FOR_AMDAHL, "Amdahl's law", "CPU counts above 1")
 
-    # 1 / s - 1 / n = f (1 - 1 / n)
-    (fraction,) = _fit([1 - 1 / n], 1 / s - 1 / n)
+    # The time is 1 / n + f (1 - 1 / n), as a share of the serial one.
+    _, fraction = _shares([1 / n, 1 - 1 / n], times)
     return fraction
 
 
 def universal_scalability(cpus: Sequence[int], speed_ups: Sequence[float]) -> Scalability:
     """Return the parameters of s = n / (1 + contention (n - 1) + coherency n (n - 1)).
 
-    LawError for fewer than five CPU counts.
+    LawError for fewer than four CPU counts above 1.
     Source: Gunther, Guerrilla Capacity Planning, 2007.
     """
-    _demand(len(cpus), FEWEST_FOR_USL, "The Universal Scalability Law", "CPU counts")
-    n, s = np.asarray(cpus, dtype=np.float64), np.asarray(speed_ups, dtype=np.float64)
+    n, times = _times(cpus, speed_ups)
+    _demand(len(n) - 1, FEWEST_FOR_USL, "The Universal Scalability Law", "CPU counts above 1")
 
-    # n / s - 1 = contention (n - 1) + coherency n (n - 1)
-    return Scalability(*_fit([n - 1, n * (n - 1)], n / s - 1))
+    # The time is 1 / n + contention (n - 1) / n + coherency (n - 1), as a share of the serial one.
+    _, contention, coherency = _shares([1 / n, (n - 1) / n, n - 1], times)
+    return Scalability(contention, coherency)
 
 
-def ray_cost(observed: Sequence[Work]) -> Cost:
+def ray_cost(observed: Sequence[Call]) -> RayCost:
     """Return what a task and a byte cost, from calls that did nothing else.
 
     The model is seconds = tasks * task + nbytes * byte; each call counts by its relative error.
+    It bends where objects no longer travel inline: fit the calls on either side apart.
     LawError for fewer than four calls, or where all moved as much per task.
     """
-    _demand(len(observed), 4, "The cost of a task and of a byte", "measured calls")
-    if len({work.nbytes / work.tasks for work in observed}) < 2:
+    _demand(len(observed), FEWEST_CALLS, "The cost of a task and of a byte", "measured calls")
+    if len({call.nbytes / call.tasks for call in observed}) < 2:
         raise LawError("The cost of a byte needs calls that move more bytes a task than others.")
-    table = np.array([(work.tasks, work.nbytes, work.seconds) for work in observed], float)
+    table = np.array([(call.tasks, call.nbytes, call.seconds) for call in observed], float)
     tasks, nbytes, seconds = table.T
-    return Cost(*_fit([tasks / seconds, nbytes / seconds], np.ones(len(table))))
+    values, covariance, freedom = _fit([tasks, nbytes], seconds)
+    errors = np.sqrt(np.diag(covariance))
+    task, byte = (_estimate(*one, freedom) for one in zip(values, errors, strict=True))
+    fitted = (tasks * task.value + nbytes * byte.value) / seconds
+    misfit = float(max(fitted.max(), (1 / fitted).max())) if fitted.min() > 0 else np.inf
+    return RayCost(task, byte, misfit, len(observed))
 
 
-def crossing(places: Sequence[float], heights: Sequence[float], level: float) -> float | None:
+def level_crossed(places: Sequence[float], heights: Sequence[float], level: float) -> float | None:
     """Return the place from which on *heights* stay at *level* or above, None if they do not.
 
     *places* ascend and are above 0; between them the heights are joined by straight lines
     over the logarithm of the place.  The first place if none is below.
 
-    >>> round(crossing([1.0, 10.0, 100.0], [0.0, 0.4, 0.6], 0.5), 6)
+    >>> round(level_crossed([1.0, 10.0, 100.0], [0.0, 0.4, 0.6], 0.5), 6)
     31.622777
     """
     below = [i for i, height in enumerate(heights) if height < level]
@@ -137,42 +160,49 @@ def crossing(places: Sequence[float], heights: Sequence[float], level: float) ->
     return float(places[last] * (places[last + 1] / places[last]) ** share)
 
 
-def metg(seconds: Sequence[float], efficiencies: Sequence[float]) -> float | None:
-    """Return the minimum effective task granularity, how long tasks must be to reach half.
+def _times(cpus: Sequence[int], speed_ups: Sequence[float]) -> tuple[Floats, Floats]:
+    """Return CPU counts and times: the serial case, which took 1, and those on more than one CPU.
 
-    *seconds* are the lengths of the tasks, ascending, *efficiencies* the shares of the ideal
-    reached.  None if even the longest do not reach it.
-    Source: Slaughter et al., Task Bench, SC 2020.
+    Ray on one CPU does not count: a law has only 1 there, whatever its parameters.
     """
-    return crossing(seconds, efficiencies, 0.5)
+    points = [(1, 1.0)] + [(n, 1 / s) for n, s in zip(cpus, speed_ups, strict=True) if n > 1]
+    n, times = np.array(points, dtype=np.float64).T
+    return n, times
 
 
-def break_even(
-    points: Sequence[float], serial: Sequence[float], parallel: Sequence[float]
-) -> float | None:
-    """Return the size from which on *parallel* takes less time than *serial*, in *points*.
+def _shares(terms: Sequence[Floats], times: Floats) -> list[Estimate]:
+    """Fit *times* as a sum of *terms*; return each coefficient as a share of the first.
 
-    Interpolated where both are powers of the size between two of them; None where it never does.
-
-    >>> round(break_even([100, 10_000], serial=[1.0, 100.0], parallel=[10.0, 10.0]), 6)
-    1000.0
+    The first is the serial time, which has an error as the others do.
     """
-    gains = [math.log(s / p) for s, p in zip(serial, parallel, strict=True)]
-    return crossing(points, gains, 0.0)
+    values, covariance, freedom = _fit(terms, times)
+    found = []
+    for place, value in enumerate(values):
+        share = value / values[0]
+        slopes = np.zeros(len(values))  # of the share: value / first has 1 / first, -share / first
+        slopes[place] += 1 / values[0]
+        slopes[0] -= share / values[0]
+        found.append(_estimate(share, float(np.sqrt(slopes @ covariance @ slopes)), freedom))
+    return found
 
 
-def _fit(terms: Sequence[Floats], y: Floats) -> list[Estimate]:
-    """Return the coefficients of *terms* whose sum is nearest to *y*, with 95 % intervals."""
-    x = np.column_stack(terms)
-    values = np.linalg.lstsq(x, y)[0]
+def _fit(terms: Sequence[Floats], y: Floats) -> tuple[Floats, Floats, int]:
+    """Return the coefficients of *terms* whose sum is nearest to *y*, in relative error.
+
+    With them their covariance, and the degrees of freedom of the variance in it.
+    """
+    x = np.column_stack(terms) / y[:, None]
+    scale = np.abs(x).max(axis=0)  # a task and a byte differ by six powers of ten
+    values = np.linalg.lstsq(x / scale, np.ones(len(y)))[0]
     freedom = len(y) - len(terms)
-    variance = float(((y - x @ values) ** 2).sum()) / freedom
-    errors = np.sqrt(variance * np.diag(np.linalg.inv(x.T @ x)))
-    margins = errors * student.ppf((1 + CONFIDENCE) / 2, freedom)
-    return [
-        Estimate(float(value), Interval(float(value - margin), float(value + margin)))
-        for value, margin in zip(values, margins, strict=True)
-    ]
+    variance = float(((1 - x / scale @ values) ** 2).sum()) / freedom
+    covariance = variance * np.linalg.inv((x / scale).T @ (x / scale))
+    return values / scale, covariance / np.outer(scale, scale), freedom
+
+
+def _estimate(value: float, error: float, freedom: int) -> Estimate:
+    margin = error * float(student.ppf((1 + CONFIDENCE) / 2, freedom))
+    return Estimate(float(value), Interval(float(value - margin), float(value + margin)))
 
 
 def _demand(there: int, fewest: int, law: str, nouns: str) -> None:

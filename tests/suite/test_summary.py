@@ -21,9 +21,13 @@ def record(
     *,
     oversubscribed: bool = False,
     niceness: int = 0,
+    cpus_proven: bool = True,
 ) -> dict[str, Any]:
-    """Return a saved case whose rounds lie evenly within 1 % of *median*."""
+    """Return a saved case whose rounds lie evenly within 1 % of *median*, in no order."""
+    spread = np.random.default_rng(rounds).permutation(np.linspace(0.99, 1.01, rounds))
+    at = "" if implementation == "serial" else f"-cpus{cpus}"
     return {
+        "fullname": f"test_mean.py::test_mean[{kernel}-{implementation}{at}-article]",
         "extra_info": {
             "problem": problem,
             "kernel": kernel,
@@ -33,8 +37,9 @@ def record(
             "shape": list(shape),
             "oversubscribed": oversubscribed,
             "niceness": niceness,
+            "cpus_proven": cpus_proven,
         },
-        "stats": {"data": list(median * np.linspace(0.99, 1.01, rounds))},
+        "stats": {"data": list(median * spread)},
     }
 
 
@@ -70,11 +75,12 @@ def test_summary_reads_the_experiment(file_regression: FileRegressionFixture) ->
 
 
 def test_summary_marks_what_is_unequal(file_regression: FileRegressionFixture) -> None:
-    """Oversubscribed cases and unequal niceness have a footnote."""
+    """Oversubscribed cases, counts that are not proven, and unequal niceness have a footnote."""
     unequal = [
         record("loop", "serial", 1, 2.7),
         record("loop", "ray_blocks", 2, 1.4, niceness=15),
         record("loop", "ray_blocks", 16, 1.5, niceness=15, oversubscribed=True),
+        record("loop", "pool", 2, 1.6, niceness=15, cpus_proven=False),
     ]
     file_regression.check(summary.render(unequal, width=100))
 
@@ -102,3 +108,35 @@ def test_summary_names_the_fewest_cpus_that_beat_a_single_thread() -> None:
     ]
 
     assert "COST: 2 CPUs" in summary.render(cases, width=100)
+
+
+def test_summary_without_shape_names_the_size() -> None:
+    """A list of anything has a size with a name, and may have no shape."""
+    cases = [record("loop", "serial", 1, 4.0, shape=()), record("loop", "pool", 2, 2.1, shape=(7,))]
+
+    assert "moving_average article\n" in summary.render(cases[:1], width=100)
+    assert "moving_average article (7)\n" in summary.render(cases[1:], width=100)
+
+
+def test_summary_names_what_failed_and_claims_nothing() -> None:
+    """A failed case may have been the fastest: it is named, and COST cannot be told."""
+    cases = [record("loop", "serial", 1, 4.0), record("loop", "ray_whole", 1, 4.4)]
+    failed = "test_mean.py::test_mean[loop-ray_blocks-cpus2-article]"
+
+    text = " ".join(summary.render(cases, width=100, failed=[failed]).split())
+
+    assert "COST: never" in summary.render(cases, width=100)
+    assert "COST: cannot be told (1 case failed)" in text
+    assert f"failed: 1 case, not in this table: {failed}" in text
+
+
+def test_summary_marks_correlated_rounds() -> None:
+    """Rounds that drift say less than their number: the interval is marked as too narrow."""
+    drifting = record("loop", "serial", 1, 4.0, rounds=40)
+    drifting["stats"]["data"].sort()
+
+    text = summary.render([drifting], width=100)
+
+    assert "4.00 s! (n=40)" in text
+    assert "! neighbouring rounds are correlated (up to 0.9)" in text
+    assert "correlated" not in summary.render([record("loop", "serial", 1, 4.0, 40)], width=100)

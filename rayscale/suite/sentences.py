@@ -1,0 +1,118 @@
+"""What is found about a problem and size, in words: the same in the summary and in the report."""
+
+from collections.abc import Iterator
+
+from rayscale.measured import MeasuredCase
+from rayscale.ratio import MARGIN, Ratio
+from rayscale.suite.gain import Block, Cost, WayGain, gains, kernel_choice
+from rayscale.text import count, duration, share
+
+MARKS_NOTE = (
+    f"'about as fast': the whole interval is within {share(MARGIN)} of 1. 'cannot be told': the "
+    "interval holds 1, or there are too few rounds for an interval ('~')."
+)
+OVERSUBSCRIBED = "* oversubscribed: more CPUs than this process may use; no sentence counts it."
+NOT_PROVEN = "? CPU count not proven: the run did not see that so many CPUs did the work."
+
+
+def compared(ratio: Ratio, other: str) -> str:
+    """Return a *ratio* over *other* as the end of a sentence, after what was measured.
+
+    >>> compared(Ratio(0.5, None, n=3), "serial")
+    'has too few rounds to be compared with serial, 0.50x ~ (n=3)'
+    """
+    if ratio.interval is None:
+        return f"has too few rounds to be compared with {other}, {ratio}"
+    return {
+        "faster": f"is {ratio} as fast as {other}",
+        "slower": f"takes {ratio.inverse} as long as {other}",
+        "about as fast": f"is about as fast as {other}, {ratio}",
+        "cannot be told": f"cannot be told from {other}, {ratio}",
+    }[ratio.answer]
+
+
+def gained(kernel: str, block: Block) -> str:
+    """Return what each way of running *kernel* gains; nothing if none can be compared."""
+    return "; ".join(_way(one) for one in gains(kernel, block))
+
+
+def _way(way: WayGain) -> str:
+    said = f"{way.most.case.way} {compared(way.most.ratio, 'serial')}"
+    if way.fewer is None:
+        return said
+    fewer = f"on {count(way.fewer.case.cpus, 'CPU')} it is {way.fewer.ratio} as fast"
+    return f"{said} (fewer CPUs are faster: {fewer})"
+
+
+def chosen(block: Block) -> Iterator[str]:
+    """Say that another kernel gains more than Ray does, if it is certain."""
+    if choice := kernel_choice(block):
+        yield (
+            f"The {choice.single.kernel} kernel on one CPU takes {duration(choice.single.median)} "
+            "and is faster than every Ray case of the other kernels: it is "
+            f"{choice.ratio} as fast as {choice.rival.name}, which took least. "
+            "Choose the kernel first, then cut."
+        )
+
+
+def cost_in_words(cost: Cost) -> str:
+    """Return the COST: how many CPUs Ray needs to beat a single thread, or why it is not known."""
+    if cost.single is None:
+        return "- (no serial case was measured)"
+    if not cost.rays:
+        return "- (no Ray case with as many CPUs as it asks for was measured)"
+    if cost.failed:
+        return f"cannot be told ({count(len(cost.failed), 'case')} failed)"
+    if cost.enough is None:
+        return _none(cost, cost.single)
+    needed = count(cost.enough.cpus, "CPU")
+    if cost.unsure:
+        needed = f"at most {needed}, on fewer it cannot be told"
+    return f"{needed} ({_against(cost.enough, cost.single)})"
+
+
+def _none(cost: Cost, single: MeasuredCase) -> str:
+    """Return why no case beats *single*, or that it cannot be told."""
+    nearest = min(cost.unsure or cost.rays, key=lambda case: case.median)
+    if cost.unsure:
+        return f"cannot be told ({_against(nearest, single)})"
+    up_to = f"on up to {count(max(case.cpus for case in cost.rays), 'CPU')}"
+    never = all(Ratio.of(single, case).answer == "slower" for case in cost.rays)
+    return f"{'never' if never else 'none is faster'}, {up_to} ({_against(nearest, single)})"
+
+
+def _against(case: MeasuredCase, single: MeasuredCase) -> str:
+    times = f"{duration(case.median)} against {duration(single.median)}"
+    return f"{case.name} {compared(Ratio.of(single, case), single.name)}; {times}"
+
+
+def marked(case: MeasuredCase) -> str:
+    """Return the marks of a case's time in a table; ``footnotes`` says what they mean."""
+    alike = "!" if case.correlation else ""
+    return ("*" if case.oversubscribed else "") + ("" if case.cpus_proven else "?") + alike
+
+
+def footnotes(block: Block) -> Iterator[str]:
+    """Return what a reader of the table must know: marks, and conditions that were not equal."""
+    if any(case.oversubscribed for case in block):
+        yield OVERSUBSCRIBED
+    if not all(case.cpus_proven for case in block):
+        yield NOT_PROVEN
+    if most := max((case.correlation or 0.0 for case in block), default=0.0):
+        yield (
+            f"! neighbouring rounds are correlated (up to {most:.1f}): the interval is too narrow."
+        )
+    serial = {case.niceness for case in block if case.is_serial}
+    ray = {case.niceness for case in block if not case.is_serial}
+    if serial and ray and serial != ray:
+        yield f"Unequal: serial cases ran at niceness {_all(serial)}, Ray's workers at {_all(ray)}."
+
+
+def _all(numbers: set[int]) -> str:
+    return " and ".join(str(number) for number in sorted(numbers))
+
+
+def sizes_of(case: MeasuredCase) -> str:
+    """Return the size of the data in words: its shape, and what it is called."""
+    shape = " x ".join(str(length) for length in case.shape)
+    return f"{case.size} ({shape})" if shape else case.size
