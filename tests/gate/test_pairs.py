@@ -1,6 +1,7 @@
 """Pairs: what is called, in which order, how often, and when it ends."""
 
 import gc
+import itertools
 import math
 import random
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rayscale.gate.pairs import FEWEST, BudgetError, Record, compare, take_pair
+from rayscale.gate.pairs import FEWEST, Arms, BudgetError, Record, compare, take_pair
 from rayscale.gate.terms import Terms
 
 TERMS = Terms(tolerance=0.05, false_alarm=0.01, miss=0.01)
@@ -75,6 +76,39 @@ def test_slower_is_seen_twice() -> None:
 def test_slower_on_one_loading_alone_is_contradicted() -> None:
     """What one loading alone makes slower is not slower on the next: the layout was it."""
     assert verdicts(Machine().compare(0.011, 0.01)) == ["slower", "not slower"]
+
+
+def test_first_call_of_a_loaded_copy_is_in_no_pair() -> None:
+    """On each loading both copies are called before the first pair: a first call takes longer."""
+    machine = Machine()
+
+    def just_loaded(seconds: float) -> Callable[[], None]:
+        lengths = itertools.chain([1.0], itertools.repeat(seconds))
+
+        def run() -> None:
+            machine.now += next(lengths)
+
+        return run
+
+    def load(loading: int) -> Arms:
+        return just_loaded(0.01), just_loaded(0.011)
+
+    record = compare(load, TERMS, 30.0, 90.0, random.Random(1), machine.clock)
+
+    assert verdicts(record) == ["slower", "slower"]
+    assert {round(pair.base, 6) for loading in record.pairs for pair in loading} == {0.01}
+    assert {round(pair.head, 6) for loading in record.pairs for pair in loading} == {0.011}
+
+
+def test_case_has_spent_all_of_its_pairs() -> None:
+    """What a case has spent is the time of all its pairs, the last one and both loadings."""
+    same = Machine().compare(0.01, 0.01)
+    assert same.spent == pytest.approx(FEWEST * (0.01 + 0.01))
+
+    slower = Machine().compare(0.011, 0.011)
+    pairs = sum(len(loading) for loading in slower.pairs)
+    warm_up = 0.01 + 0.011  # of the second loading
+    assert slower.spent == pytest.approx(pairs * (0.01 + 0.011) + warm_up)
 
 
 def test_budget_too_small_is_refused_before_any_pair() -> None:

@@ -103,12 +103,45 @@ def test_summary_has_the_worst_first() -> None:
     assert text.endswith(f"{PROMISE}\n")
 
 
+def test_columns_stand_under_their_headings() -> None:
+    """Medians, ratio, pairs and verdict of a case each stand under a heading that names them."""
+    headings, _, row, new = (
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in markdown([CASE], [("timer nap serial small", "new")], PROMISE).splitlines()
+        if line.startswith("|")
+    )
+
+    assert dict(zip(headings, row, strict=True)) == {
+        "case": "moving_average loop serial small",
+        "base": "28.0 ms",
+        "head": "28.5 ms",
+        "head / base [99 %]": "1.018 [1.004, 1.030]",
+        "pairs": "24",
+        "verdict": "same: 1.8 % slower, inside the tolerance",
+    }
+    assert dict(zip(headings, new, strict=True)) == {
+        **dict.fromkeys(headings, "-"),
+        "case": "timer nap serial small",
+        "verdict": "new",
+    }
+
+
+def test_promise_names_each_tolerance() -> None:
+    """Where cases have different tolerances, the promise names all of them, each once."""
+    one = promise(0.01, [0.05, 0.05], 0.01)
+    assert "among these 2 cases. Code slower by 5 % or more in every" in one
+
+    mixed = promise(0.01, [0.1, 0.05, 0.1], 0.01)
+    assert "Code slower by its case's tolerance, 5 % or 10 %, or more in every" in mixed
+    assert "called not slower with at most 1 % chance per case" in mixed
+
+
 def test_markdown_is_a_table() -> None:
     """The same table as Markdown, for a page of CI."""
     lines = markdown([CASE, SLOWER], [], PROMISE).splitlines()
 
     assert lines[0] == "## Performance gate"
     table = [line for line in lines if line.startswith("|")]
-    assert len(table) == 4  # heading, rule, two cases
+    assert len(table) == 4  # headings, rule, two cases
     assert {line.count("|") for line in table} == {7}
     assert "1 slower, 1 same" in lines
