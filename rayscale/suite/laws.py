@@ -5,6 +5,7 @@ once they are written for the time of a call, and are fitted by least squares of
 Intervals are Student's t at 95 %, and hold if the law does.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,9 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 FEWEST_FOR_AMDAHL = 3  # CPU counts above 1: one parameter, and two points more to see its error
 FEWEST_FOR_USL = 4  # CPU counts above 1: two parameters, and two points more
-FEWEST_CALLS = 4  # for the cost of a task and of a byte: two parameters, and two points more
+SPARE_CALLS = 2  # more than a model of Ray's cost has parameters, to see its error
+FEWEST_FOR_CALL = 3  # numbers of tasks: with fewer, a call's cost and a task's are not told apart
+FITS = 1.25  # a factor by which a model may miss a call and still be said to describe it
 INLINE = 100 * 2**10  # bytes; Ray sends larger objects through its object store
 
 
@@ -59,25 +62,32 @@ class Call:
 
 @dataclass(frozen=True)
 class RayCost:
-    """What Ray costs: seconds a task and seconds a byte, in or out.
+    """What Ray costs: seconds a call, a task, and a byte, in or out.
 
     *misfit* is the largest factor between a fitted call and the model, either way: 1 where the
     model holds.  The intervals take the model for true: they are worth nothing where it is large.
     """
 
+    call: Estimate | None  # None where all had as many tasks: a task's cost then has a share of it
     task: Estimate
     byte: Estimate
     misfit: float
-    calls: int
+    calls: int  # that it was fitted to
+
+    @property
+    def has_negative(self) -> bool:
+        """Whether a cost is below 0, which cannot be."""
+        return any(one.value < 0 for one in (self.call, self.task, self.byte) if one)
 
     @property
     def holds(self) -> bool:
         """Whether the model describes the calls: no cost below 0, none missed by a quarter."""
-        return self.misfit <= 1.25 and self.task.value >= 0 and self.byte.value >= 0
+        return self.misfit <= FITS and not self.has_negative
 
     def predict(self, serial: float, tasks: int, nbytes: int, cpus: int) -> float:
         """Return the seconds of a call whose work takes *serial* seconds on one CPU."""
-        return serial / min(cpus, tasks) + tasks * self.task.value + nbytes * self.byte.value
+        moved = tasks * self.task.value + nbytes * self.byte.value
+        return serial / min(cpus, tasks) + (self.call.value if self.call else 0.0) + moved
 
 
 def karp_flatt(cpus: int, speed_up: float) -> float:
@@ -122,23 +132,29 @@ def universal_scalability(cpus: Sequence[int], speed_ups: Sequence[float]) -> Sc
 
 
 def ray_cost(observed: Sequence[Call]) -> RayCost:
-    """Return what a task and a byte cost, from calls that did nothing else.
+    """Return what a call, a task and a byte cost, from calls that did nothing else.
 
-    The model is seconds = tasks * task + nbytes * byte; each call counts by its relative error.
-    It bends where objects no longer travel inline: fit the calls on either side apart.
-    LawError for fewer than four calls, or where all moved as much per task.
+    The model is seconds = call + tasks * task + nbytes * byte, by relative errors.  It bends where
+    objects no longer travel inline: fit the calls on either side apart.
+    LawError for too few calls, or where all moved as much per task.
     """
-    _demand(len(observed), FEWEST_CALLS, "The cost of a task and of a byte", "measured calls")
-    if len({call.nbytes / call.tasks for call in observed}) < 2:
+    calls = np.array([(1, one.tasks, one.nbytes, one.seconds) for one in observed], float)
+    differ = len({one.tasks for one in observed}) >= FEWEST_FOR_CALL
+    fewest = (3 if differ else 2) + SPARE_CALLS
+    _demand(len(observed), fewest, "The cost of a task and of a byte", "measured calls")
+    if len({one.nbytes / one.tasks for one in observed}) < 2:
         raise LawError("The cost of a byte needs calls that move more bytes a task than others.")
-    table = np.array([(call.tasks, call.nbytes, call.seconds) for call in observed], float)
-    tasks, nbytes, seconds = table.T
-    values, covariance, freedom = _fit([tasks, nbytes], seconds)
+    terms, seconds = calls[:, 0 if differ else 1 : 3], calls[:, 3]
+    values, covariance, freedom = _fit(list(terms.T), seconds)
     errors = np.sqrt(np.diag(covariance))
-    task, byte = (_estimate(*one, freedom) for one in zip(values, errors, strict=True))
-    fitted = (tasks * task.value + nbytes * byte.value) / seconds
-    misfit = float(max(fitted.max(), (1 / fitted).max())) if fitted.min() > 0 else np.inf
-    return RayCost(task, byte, misfit, len(observed))
+    *call, task, byte = (_estimate(*one, freedom) for one in zip(values, errors, strict=True))
+    misfit = _misfit(terms @ values / seconds)
+    return RayCost(call[0] if call else None, task, byte, misfit, len(observed))
+
+
+def _misfit(shares: Floats) -> float:
+    """Return the largest factor between the model and a call, from model over measured."""
+    return float(max(shares.max(), 1 / shares.min())) if shares.min() > 0 else math.inf
 
 
 def level_crossed(places: Sequence[float], heights: Sequence[float], level: float) -> float | None:
