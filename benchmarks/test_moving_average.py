@@ -1,20 +1,14 @@
 """Moving averages of independent series: does Ray pay for a loop, and for vectorised code?"""
 
 import numpy as np
-import pytest
-from numpy.typing import NDArray
 
-from benchmarks.matrix import SHAPES
+from benchmarks import matrix
 from kernels.moving_average import moving_average_pandas
-from rayscale.suite.measure import Measure
+from rayscale import Measure
 
 
-@pytest.fixture
-def series(size: str) -> NDArray[np.float64]:
-    """Standard-normal series, one per row; the same for all arms."""
-    return np.random.default_rng(seed=2020).standard_normal(SHAPES[size])
-
-
-def test_moving_average(measure: Measure, series: NDArray[np.float64]) -> None:
+@matrix.moving_average
+def test_moving_average(measure: Measure, size: tuple[int, int]) -> None:
     """Every kernel, run every way, gives the library's moving averages."""
+    series = np.random.default_rng(seed=2020).standard_normal(size)
     measure(series, expected=moving_average_pandas(series))

@@ -1,15 +1,15 @@
 """One case of the gate: both copies are loaded, checked, called in pairs, and judged."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
-from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.gate import copies, pairs
@@ -18,17 +18,36 @@ from rayscale.gate.pairs import Record
 from rayscale.gate.request import Gate
 from rayscale.gate.terms import Terms
 from rayscale.gate.verdicts import GatedCase
-from rayscale.suite.case import Case, find, functions
-from rayscale.suite.cluster import Cluster
-from rayscale.suite.measure import check
-from rayscale.suite.witness import Witnessed
 from rayscale.text import duration
 from rayscale.verdict import CONFIDENCE
 
-if TYPE_CHECKING:
-    from ray.util.placement_group import PlacementGroup
+Kernel = Callable[[Any], Any]
 
-Result = NDArray[Any]
+
+class Trial(Protocol):
+    """A case that is set up, as the suite has it."""
+
+    def call(self, kernel: Kernel, case: str) -> Callable[[], Any]:
+        """Return the call of *kernel* on the case's rows; its work is put down under *case*."""
+
+    def check(self, kernel: Kernel, expectation: Any, case: str) -> tuple[Callable[[], Any], Any]:
+        """Call *kernel* once; raise AssertionError unless its result is what is expected."""
+
+    def account(self, calls: Sequence[Any]) -> object:
+        """Raise an error unless the work of *calls* was done where the case's CPU count says."""
+
+
+class Question(Protocol):
+    """What a benchmark asks: a kernel, and what it must give, as the suite has it."""
+
+    subject: Any
+    expectation: Any
+
+    def bind(self, kernel: Kernel) -> Kernel:
+        """Return *kernel*, with the benchmark's further arguments."""
+
+    def set_up(self, kernels: Sequence[Kernel]) -> AbstractContextManager[Trial]:
+        """Have the case's CPUs stand ready, with all *kernels* loaded."""
 
 
 class ChangedError(Exception):
@@ -37,40 +56,32 @@ class ChangedError(Exception):
 
 @dataclass
 class Comparison:
-    """Check and compare one case; what a benchmark calls under --against."""
+    """Check and compare one case: the answer to a benchmark's question under --against."""
 
-    case: Case
+    words: dict[str, Any]
     name: str
     nodeid: str
     gate: Gate
     benchmark: BenchmarkFixture
-    cluster: Cluster | None
-    calls: dict[str, int] = field(default_factory=dict)  # by the witness of each copy
+    calls: dict[str, list[Any]] = field(default_factory=dict)  # by the witness of each copy
 
     @property
     def terms(self) -> Terms:
         """The case's share of the promise."""
         return self.gate.terms(self.nodeid)
 
-    @property
-    def functions(self) -> tuple[str, str]:
-        """The names, in ``kernels``, of what is compared."""
-        return functions(self.case.problem, self.case.kernel, self.case.implementation)
-
-    def __call__(
-        self, rows: Result, expected: Result, bound: Mapping[str, Any] | None = None
-    ) -> None:
-        """Compare the case on *rows*, which must give *expected*, and record the verdict.
+    def __call__(self, question: Question) -> None:
+        """Compare the case, and record the verdict.
 
         The test fails, in one sentence, if the head is slower, if the base fails or gives
         another result, or if the budget is too small; it is skipped if the base lacks the case.
         """
         self.benchmark._mode = "compared in pairs"  # noqa: SLF001 - else it warns of disuse
-        if missing := self.gate.missing(*self.functions):
+        if missing := self.gate.missing(question.subject.kernel):
             self.gate.others.append((self.name, "new"))
-            pytest.skip(f"new: {self.gate.revision} has no {' and no '.join(missing)}")
+            pytest.skip(f"new: {self.gate.revision} has no {missing}")
         try:
-            record = self._compare(rows, expected, bound or {})
+            record = self._compare(question)
         except ChangedError as error:
             self.gate.others.append((self.name, f"changed: {error}"))
             if self.name not in self.gate.allow_changed:
@@ -98,40 +109,43 @@ class Comparison:
             f"{math.ceil(ample)} or leave the case out with -k"
         )
 
-    def _compare(self, rows: Result, expected: Result, bound: Mapping[str, Any]) -> Record:
+    def _compare(self, question: Question) -> Record:
         budget = min(self.gate.pair_budget, self.gate.left)
-        if self.cluster is None:
-            load = partial(self._load, rows, expected, bound, None)
-            return pairs.compare(load, self.terms, budget, self.gate.left, self.gate.coin)
-        with self.cluster.grant(self.case.cpus) as group:
-            load = partial(self._load, rows, expected, bound, group)
+        kernels = self._kernels(question)
+        with question.set_up([one for both in kernels for one in both.values()]) as trial:
+            load = partial(self._load, question, trial, kernels)
             record = pairs.compare(load, self.terms, budget, self.gate.left, self.gate.coin)
-            for witness, calls in self.calls.items():
-                self.cluster.account(witness, rows=len(rows) * calls)
+            for calls in self.calls.values():
+                trial.account(calls)
             return record
+
+    def _kernels(self, question: Question) -> list[dict[str, Kernel]]:
+        """Return the kernel of each copy, by the name of its package, loading by loading."""
+        kernels = []
+        for copy in self.gate.loadings:
+            self._import(copy)
+            kernels.append({one: self._kernel(question, one) for one in copy.order})
+        return kernels
+
+    def _kernel(self, question: Question, package: str) -> Kernel:
+        own = copies.twin(self.gate.subject, question.subject.kernel, package)
+        return question.bind(own)
 
     def _load(
         self,
-        rows: Result,
-        expected: Result,
-        bound: Mapping[str, Any],
-        group: "PlacementGroup | None",
+        question: Question,
+        trial: Trial,
+        kernels: Sequence[dict[str, Kernel]],
         loading: int,
     ) -> pairs.Arms:
         """Return the calls of base and head of a loading; in drawn order, each is checked."""
         copy = self.gate.loadings[loading]
-        self._import(copy)
-        if self.cluster is not None:
-            self.cluster.modules = copy.modules()
-            self.cluster.call_roll(self.case.cpus, group)
-        arms: dict[str, Callable[[], Result]] = {}
+        arms: dict[str, Callable[[], Any]] = {}
         for package in self.gate.coin.sample((copy.base, copy.head), 2):
-            kernel, run = (find(package, name) for name in self.functions)
-            witness = Witnessed(partial(kernel, **bound), case=uuid4().hex)
-            group_of = {} if group is None else {"placement_group": group}
-            call = partial(run, witness, rows, cpus=self.case.cpus, **group_of)
-            arms[package] = self._counted(call, witness.case)
-            self._check(arms[package], expected, is_base=package == copy.base)
+            kernel, case = kernels[loading][package], uuid4().hex
+            checked = self._check(trial, question, kernel, case, is_base=package == copy.base)
+            arms[package] = trial.call(kernel, case)
+            self.calls[case] = [checked, arms[package]]
         return arms[copy.base], arms[copy.head]
 
     def _import(self, copy: Loading) -> None:
@@ -142,23 +156,15 @@ class Comparison:
             except Exception as error:
                 if package == copy.head:
                     raise
-                reason = f"{type(error).__name__}: {error}".replace(package, "kernels")
+                reason = f"{type(error).__name__}: {error}".replace(package, self.gate.subject)
                 raise ChangedError(f"{self.gate.revision} cannot be imported ({reason})") from error
 
-    def _counted(self, call: Callable[[], Result], witness: str) -> Callable[[], Result]:
-        """Return *call*, its calls counted under its *witness*; both copies alike."""
-        self.calls[witness] = 0
-
-        def counted() -> Result:
-            self.calls[witness] += 1
-            return call()
-
-        return counted
-
-    def _check(self, call: Callable[[], Result], expected: Result, *, is_base: bool) -> None:
+    def _check(
+        self, trial: Trial, question: Question, kernel: Kernel, case: str, *, is_base: bool
+    ) -> Callable[[], Any]:
         """Check one call; whatever is wrong with the base's is a ChangedError."""
         try:
-            check(call(), expected)
+            return trial.check(kernel, question.expectation, case)[0]
         except AssertionError as error:
             if not is_base:
                 raise
@@ -190,7 +196,7 @@ class Comparison:
         )
         self.gate.cases.append(gated)
         self.benchmark.extra_info.update(
-            asdict(self.case),
+            self.words,
             gate=asdict(gated)
             | {
                 "verdict": gated.verdict,

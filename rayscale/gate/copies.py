@@ -1,18 +1,24 @@
-"""Copies of both revisions' kernels, as packages that one process can hold side by side.
+"""Copies of both revisions of the subject, as packages that one process can hold side by side.
 
 Each loading has a package for the base and one for the head, under names of equal length; which
 of the names is whose, and which is imported first, is drawn.  (Loaded in a fixed order, under
-names of different length, identical code was off by 0.4 % on average.)
+names of different length, identical code was off by 0.4 % on average.)  A function of the subject
+is found in a copy by its module and its qualified name.
 """
 
 import importlib
-import os
 import pkgutil
 import random
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
+
+Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -23,18 +29,13 @@ class Loading:
     head: str
     order: tuple[str, str]
 
-    def modules(self) -> tuple[str, ...]:
-        """Return the modules of both packages, in the order in which every process imports them."""
-        return tuple(name for package in self.order for name in load(package))
-
 
 def make(base: Path, head: Path, folder: Path, count: int, draw: random.Random) -> list[Loading]:
     """Copy the snapshots *base* and *head* into packages in *folder*, *count* times each.
 
-    The folder goes to the front of ``sys.path``, and of the ``PYTHONPATH`` that Ray's workers
-    start with.
+    The folder goes to the front of ``sys.path``, which Ray's workers take on.
     """
-    names = [f"kernels_{number}" for number in range(2 * count)]
+    names = [f"subject_{number}" for number in range(2 * count)]
     draw.shuffle(names)
     loadings = []
     for own in zip(names[::2], names[1::2], strict=True):
@@ -47,8 +48,6 @@ def make(base: Path, head: Path, folder: Path, count: int, draw: random.Random) 
         first, second = draw.sample(own, 2)
         loadings.append(Loading(*own, order=(first, second)))
     sys.path.insert(0, str(folder))
-    path = os.environ.get("PYTHONPATH", "")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), path]).strip(os.pathsep)
     importlib.invalidate_caches()
     return loadings
 
@@ -60,3 +59,28 @@ def load(package: str) -> list[str]:
     for name in names:
         importlib.import_module(name)
     return names
+
+
+def name_in(subject: str, function: Function) -> str | None:
+    """Return what a function of the package *subject* is called in it; None if it is not of it.
+
+    >>> import json
+    >>> name_in("json", json.decoder.JSONDecoder), name_in("json", len)
+    ('decoder.JSONDecoder', None)
+    """
+    while isinstance(function, partial):
+        function = function.func
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    if module is None or not f"{module}.".startswith(f"{subject}."):
+        return None
+    return f"{module}.{name}".removeprefix(f"{subject}.")
+
+
+def twin(subject: str, function: Function, package: str) -> Function:
+    """Return the copy, in *package*, of a function of *subject*, or of a partial of one."""
+    if isinstance(function, partial):
+        own = twin(subject, function.func, package)
+        return partial(own, *function.args, **function.keywords)
+    module = importlib.import_module(package + function.__module__.removeprefix(subject))
+    found: Function = attrgetter(function.__qualname__)(module)
+    return found

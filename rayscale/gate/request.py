@@ -1,13 +1,13 @@
-"""The gate: ``--against REV`` compares the tree's kernels with those of a revision, in pairs."""
+"""The gate: ``--against REV`` compares the tree's code with that of a revision, in pairs."""
 
 import os
 import random
 import secrets
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +28,7 @@ class Gate:
 
     revision: Revision
     dirty: bool
+    subject: str  # the package that is compared, by its name in imports
     folder: Path  # of the copies
     loadings: Sequence[copies.Loading]
     in_base: set[str]
@@ -50,7 +51,7 @@ class Gate:
 
     @property
     def packages(self) -> list[Path]:
-        """The copies of the kernels: what Ray's workers need."""
+        """The copies of the subject: what Ray's workers need."""
         return sorted(self.folder.iterdir())
 
     @property
@@ -72,9 +73,10 @@ class Gate:
         """Return a case's share of the promise."""
         return Terms(self.tolerances[nodeid], self.false_alarm / len(self.tolerances), self.miss)
 
-    def missing(self, *functions: str) -> list[str]:
-        """Return those of *functions*, such as ``timer.timer``, that the base lacks."""
-        return [name for name in functions if name not in self.in_base]
+    def missing(self, function: Callable[..., Any]) -> str | None:
+        """Return the name of a *function* of the subject that the base lacks, None if it has it."""
+        name = copies.name_in(self.subject, function)
+        return name if name is not None and name not in self.in_base else None
 
     def promise(self) -> str:
         """Return what the verdicts of this session are worth, in words."""
@@ -84,80 +86,52 @@ class Gate:
         return verdicts.promise(self.false_alarm, tolerances, self.miss)
 
 
-GATE = pytest.StashKey[Gate | None]()
-
-
-def add_to(parser: pytest.Parser) -> None:
-    """Declare the gate's options."""
-    group = parser.getgroup("rayscale gate", "did my change make it slower?")
-    group.addoption(
-        "--against",
-        metavar="REV",
-        help="compare the kernels with those of a git revision, in pairs; 'REV...' is the "
-        "commit where it and HEAD parted; nothing after '=' is origin/main... or main..., on "
-        "main HEAD~1",
-    )
-    for option, default, text in (
-        ("--tolerance", "5%", "the slowdown that must be caught"),
-        ("--false-alarm", "1%", "probability of any false 'slower' in the whole session"),
-        ("--miss", "1%", "probability, per case, of missing a slowdown of the tolerance"),
-        ("--pair-budget", "30", "seconds for each case"),
-        ("--gate-budget", "300", "seconds for the session"),
-    ):
-        group.addoption(
-            option, metavar=default, default=default, help=f"{text} (default: %(default)s)"
+def admit(gate: Gate, kernels: Mapping[pytest.Item, Callable[..., Any]]) -> None:
+    """Fix which cases are compared; UsageError where none is, or a kernel is not of the subject."""
+    for item, kernel in kernels.items():
+        if copies.name_in(gate.subject, kernel) is None:
+            raise pytest.UsageError(
+                f"--against: the kernel of {item.name} is not defined in {gate.subject}/, so both "
+                "revisions would run the same code; leave it out with -k"
+            )
+    common = [item for item, kernel in kernels.items() if not gate.missing(kernel)]
+    gate.admit(common)
+    gate.others += [(name, "removed") for name in gate.removed]
+    if kernels and not common:
+        raise pytest.UsageError(
+            f"--against {gate.revision.name}: {gate.revision} has none of the "
+            f"{len(kernels)} cases chosen; choose others with -k, or a revision that has them"
         )
-    group.addoption(
-        "--unsure",
-        choices=("pass", "fail"),
-        default="pass",
-        help="what an undecided case does (default: %(default)s, with a warning)",
-    )
-    group.addoption(
-        "--pair-seed",
-        metavar="N",
-        help="draw as the session did that printed this seed; the promise needs a random one",
-    )
-    group.addoption(
-        "--allow-removed",
-        action="store_true",
-        help="let kernels and implementations go that the base has",
-    )
-    group.addoption(
-        "--allow-changed",
-        metavar="CASE",
-        action="append",
-        default=[],
-        help="list this case as changed where the base fails or gives another result",
-    )
-    group.addoption(
-        "--gate-summary", metavar="FILE", help="write the table to this file, as Markdown"
-    )
 
 
-def settle(config: pytest.Config) -> Gate | None:
-    """Return what --against asks for, None without it; UsageError where it cannot be done."""
-    name = config.getoption("--against")
-    if name is None:
-        return None
-    if not config.getoption("--benchmark-only"):
+def settle(config: pytest.Config) -> Gate:
+    """Return what --against asks for; UsageError where it cannot be done."""
+    name = config.getoption("rayscale_against")
+    if not config.getoption("benchmark_only", default=False):
         raise pytest.UsageError("--against times what it compares: give --benchmark-only, too")
-    tolerance = parse_tolerance("--tolerance", config.getoption("--tolerance"))
-    _prove_writable(config.getoption("--gate-summary"))
+    subject = config.getini("rayscale_subject")
+    if not subject:
+        raise pytest.UsageError(
+            "--against: the setting rayscale_subject in pytest's ini file does not say which "
+            "folder's code is to be compared"
+        )
+    tolerance = parse_tolerance("--tolerance", config.getoption("rayscale_tolerance"))
+    _prove_writable(config.getoption("rayscale_gate_summary"))
     shares = {
-        option: _share(option, config.getoption(option)) for option in ("--false-alarm", "--miss")
+        option: _share(option, config.getoption(_destination(option)))
+        for option in ("--false-alarm", "--miss")
     }
     seconds = {
-        option: _seconds(option, config.getoption(option))
+        option: _seconds(option, config.getoption(_destination(option)))
         for option in ("--pair-budget", "--gate-budget")
     }
-    seed = _seed(config.getoption("--pair-seed"))
+    seed = _seed(config.getoption("rayscale_pair_seed"))
     # Not for the coins of the pairs alone: names and orders of import are drawn from it, too.
     coin = random.Random(seed)
     try:
         name = name or revisions.usual_base(config.rootpath)
         revision = revisions.resolve(config.rootpath, name)
-        base, head, folder = _snapshots(config, revision)
+        base, head, folder = _snapshots(config, revision, subject)
         loadings = copies.make(base, head, folder, LOADINGS, coin)
         in_base = revisions.public_functions(base)
         removed = sorted(in_base - revisions.public_functions(head))
@@ -165,7 +139,8 @@ def settle(config: pytest.Config) -> Gate | None:
         raise pytest.UsageError(f"--against {name}: {error}") from error
     return Gate(
         revision=revision,
-        dirty=revisions.is_dirty(config.rootpath),
+        dirty=revisions.is_dirty(config.rootpath, subject),
+        subject=subject,
         folder=folder,
         loadings=loadings,
         in_base=in_base,
@@ -175,11 +150,11 @@ def settle(config: pytest.Config) -> Gate | None:
         miss=shares["--miss"],
         pair_budget=seconds["--pair-budget"],
         gate_budget=seconds["--gate-budget"],
-        unsure_fails=config.getoption("--unsure") == "fail",
-        allow_removed=config.getoption("--allow-removed"),
-        allow_changed=config.getoption("--allow-changed"),
+        unsure_fails=config.getoption("rayscale_unsure") == "fail",
+        allow_removed=config.getoption("rayscale_allow_removed"),
+        allow_changed=config.getoption("rayscale_allow_changed"),
         seed=seed,
-        replayed=config.getoption("--pair-seed") is not None,
+        replayed=config.getoption("rayscale_pair_seed") is not None,
         coin=coin,
     )
 
@@ -236,19 +211,19 @@ def write_markdown(gate: Gate, file: str | None) -> None:
             out.write(text)
 
 
-def _snapshots(config: pytest.Config, revision: Revision) -> tuple[Path, Path, Path]:
+def _snapshots(config: pytest.Config, revision: Revision, subject: str) -> tuple[Path, Path, Path]:
     """Write both snapshots into a folder of this session; return them, and where copies may go."""
     own = tempfile.TemporaryDirectory(prefix="rayscale-gate-")
     config.add_cleanup(own.cleanup)
     folder = Path(own.name)
     base, head = folder / "base", folder / "head"
-    revisions.snapshot_base(config.rootpath, revision, base)
-    revisions.snapshot_head(config.rootpath, head)
+    revisions.snapshot_base(config.rootpath, subject, revision, base)
+    revisions.snapshot_head(config.rootpath, subject, head)
     for snapshot, whose in ((base, str(revision)), (head, "the working tree")):
         if borrowed := revisions.borrowed_imports(snapshot, config.rootpath):
             raise revisions.RevisionError(
-                f"kernels/{borrowed[0]} in {whose}, so it would run the working tree's code and "
-                "not its own; import inside kernels/ relatively"
+                f"{subject}/{borrowed[0]} in {whose}, so it would run the working tree's code and "
+                f"not its own; import inside {subject}/ relatively"
             )
     (folder / "copies").mkdir()
     return base, head, folder / "copies"
@@ -265,6 +240,11 @@ def _prove_writable(file: str | None) -> None:
             f'--gate-summary: cannot write to "{file}" ({error.strerror}); give a file in a '
             "folder that exists"
         ) from error
+
+
+def _destination(option: str) -> str:
+    """Return the name under which pytest keeps an *option*."""
+    return f"rayscale_{option.lstrip('-').replace('-', '_')}"
 
 
 def _share(option: str, text: str) -> float:

@@ -1,4 +1,4 @@
-"""What a gate compares: snapshots of ``kernels/`` of a git revision and of the tree as it is.
+"""What a gate compares: snapshots of the subject's folder, of a git revision and of the tree.
 
 Neither touches the working tree or git's index.
 """
@@ -11,8 +11,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-PACKAGE = "kernels"
 
 
 class RevisionError(Exception):
@@ -65,20 +63,20 @@ def resolve(root: Path, name: str) -> Revision:
     return Revision(name, sha)
 
 
-def is_dirty(root: Path) -> bool:
-    """Tell whether the kernels in *root* differ from the last commit, new files included."""
-    return bool(_git(root, "status", "--porcelain", "--", PACKAGE))
+def is_dirty(root: Path, subject: str) -> bool:
+    """Tell whether *subject*, in *root*, differs from the last commit, new files included."""
+    return bool(_git(root, "status", "--porcelain", "--", subject))
 
 
-def snapshot_base(root: Path, revision: Revision, folder: Path) -> None:
-    """Write the kernels of *revision* to *folder*, as a checkout would.
+def snapshot_base(root: Path, subject: str, revision: Revision, folder: Path) -> None:
+    """Write the folder *subject* of *revision* to *folder*, as a checkout would.
 
-    RevisionError if the revision has no folder ``kernels``.
+    RevisionError if the revision has no such folder.
     """
-    tree = _git(root, "rev-parse", "--verify", "--quiet", f"{revision.sha}:./{PACKAGE}")
+    tree = _git(root, "rev-parse", "--verify", "--quiet", f"{revision.sha}:./{subject}")
     if tree is None:
         raise RevisionError(
-            f"{revision} has no folder {PACKAGE}/; compare with a revision that has one"
+            f"{revision} has no folder {subject}/; compare with a revision that has one"
         )
     top = Path(_git(root, "rev-parse", "--show-toplevel") or root)
     with tempfile.TemporaryDirectory(prefix="rayscale-") as own:
@@ -86,12 +84,12 @@ def snapshot_base(root: Path, revision: Revision, folder: Path) -> None:
         _git(root, "read-tree", tree, index=index)
         _git(top, "checkout-index", "--all", f"--prefix={folder}{os.sep}", index=index)
     if not folder.is_dir():
-        raise RevisionError(f"git could not write {PACKAGE}/ of {revision} to {folder}")
+        raise RevisionError(f"git could not write {subject}/ of {revision} to {folder}")
 
 
-def snapshot_head(root: Path, folder: Path) -> None:
-    """Copy the kernels in *root* to *folder*, as they stand."""
-    shutil.copytree(root / PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+def snapshot_head(root: Path, subject: str, folder: Path) -> None:
+    """Copy the folder *subject* in *root* to *folder*, as it stands."""
+    shutil.copytree(root / subject, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def borrowed_imports(snapshot: Path, root: Path) -> list[str]:

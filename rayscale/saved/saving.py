@@ -1,101 +1,106 @@
-"""Saved runs: results/FINGERPRINT/NNNN_NAME.json, in pytest-benchmark's own format."""
+"""How a run is saved: results/FINGERPRINT/NNNN_NAME.json, in pytest-benchmark's own format."""
 
+import json
+import os
 import re
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-from pytest_benchmark.storage.file import FileStorage
-from pytest_benchmark.utils import get_commit_info, safe_dumps
-
-from rayscale.suite import environment, options
+from rayscale.saved.files import keep
 
 FOLDER = "results"
+LAUNCH = "RAYSCALE_LAUNCH"  # set for a process that ``rayscale record`` started: it keeps the run
+
+# What git leaves out of a folder of runs: all but the baselines, which are committed by name.
+IGNORED = """\
+# Made by rayscale. Runs are the machine's own; the ones to compare with are committed by name.
+*
+!.gitignore
+!*/
+gates/
+!*/[0-9][0-9][0-9][0-9]_baseline.json
+"""
 
 
-def folder(config: pytest.Config) -> Path:
-    """Return where the runs of this machine, or what gates saw on it, are kept."""
-    return _storage(config) / environment.fingerprint(environment.hardware())
+def root(project: Path, setting: str, storage: str | None) -> Path:
+    """Return where runs are kept.
 
-
-def choose_folder(config: pytest.Config) -> None:
-    """Have pytest-benchmark keep its runs in results/, unless the user says where.
-
-    What a gate saw goes into results/gates/: it is no run, and nothing to compare with.
+    *storage* is pytest-benchmark's, if the user gave one; *setting* the ini file's; else it is
+    results/ in *project*.  A storage that is no folder, such as Elasticsearch, does not count.
     """
-    if not options.given(config, "--benchmark-storage"):
-        config.option.benchmark_storage = f"file://{_storage(config)}"
+    if storage is not None and (folder := _folder(storage)) is not None:
+        return project / folder
+    return project / (setting or FOLDER)
 
 
-def _storage(config: pytest.Config) -> Path:
-    gates = [] if config.getoption("--against") is None else ["gates"]
-    return config.rootpath.joinpath(FOLDER, *gates)
+def _folder(storage: str) -> str | None:
+    if storage.startswith("file://"):
+        return storage.removeprefix("file://")
+    return None if "://" in storage or storage.startswith("elasticsearch+") else storage
 
 
-def save_every_timed_run(config: pytest.Config) -> None:
-    """Have pytest-benchmark save this run, named by its revision, unless the user says how."""
-    if config.option.collectonly:
-        return
-    if not config.option.benchmark_save and not config.option.benchmark_autosave:
-        config.option.benchmark_save = revision()
+def is_a_launchs() -> bool:
+    """Tell whether another process of rayscale's started this one, and keeps what it saves."""
+    return LAUNCH in os.environ
 
 
-def name_folder_by_hardware(config: pytest.Config) -> None:
-    """Replace pytest-benchmark's machine name, which two different machines can share."""
-    session = _benchmark_session(config)
-    session.machine_id = session.storage.default_machine_id = folder(config).name
-    if isinstance(session.storage, FileStorage):
-        vars(session.storage)["save"] = partial(_save_whole, session.storage)
+def save(folder: Path, name: str, contents: Mapping[str, Any]) -> Path:
+    """Write a run as the next NNNN_*name*.json of *folder*; return the file.
 
-
-def _save_whole(storage: Any, output_json: dict[str, Any], save: str) -> None:
-    """Write a run as NNNN_*save*.json, in the place of pytest-benchmark's own method (5.3).
-
-    That one writes in place, and takes the next number without asking who else does.
+    A folder of runs that is new gets a .gitignore that leaves all but baselines out.
     """
-    from rayscale.saved.files import keep
-
-    contents = safe_dumps(output_json, ensure_ascii=True, indent=4).encode()
-    file = keep(storage.get(""), save, contents)
-    storage.logger.info(f"Saved benchmark data in: {file}")  # noqa: G004 - it takes one string
-
-
-def save_nothing(config: pytest.Config) -> None:
-    """Keep pytest-benchmark from a warning where no case can run: something else says why."""
-    session = _benchmark_session(config)
-    session.save = session.autosave = None
+    results = folder.parent.parent if folder.parent.name == "gates" else folder.parent
+    is_new = not results.exists()
+    file = keep(folder, name, _json(contents))
+    if is_new:
+        (results / ".gitignore").write_text(IGNORED, encoding="utf-8")
+    return file
 
 
-def _benchmark_session(config: pytest.Config) -> Any:
-    """Return what pytest-benchmark 5.3 keeps to itself: it has no option for what is set here."""
-    return config._benchmarksession  # type: ignore[attr-defined]  # noqa: SLF001
+def _json(contents: Mapping[str, Any]) -> bytes:
+    """Return *contents* as pytest-benchmark writes them: what JSON cannot hold is named."""
+    from pytest_benchmark.utils import safe_dumps  # its own way to name what JSON cannot hold
+
+    text: str = safe_dumps(contents, ensure_ascii=True, indent=4)
+    return text.encode()
 
 
-def revision() -> str:
-    """Return the revision as a word for a file name: 3f2a91c-dirty, or unversioned."""
-    commit = get_commit_info()
+def revision(commit: Mapping[str, Any]) -> str:
+    """Return a revision as a word for a file name: 3f2a91c-dirty, or unversioned.
+
+    >>> revision({"id": "3f2a91c0de", "dirty": True})
+    '3f2a91c-dirty'
+    """
     short = re.sub(r"^([0-9a-f]{7})[0-9a-f]+$", r"\1", str(commit["id"]))
-    return short + ("-dirty" if commit["dirty"] else "")
+    return short + ("-dirty" if commit.get("dirty") else "")
 
 
-def describe_launch(
-    output_json: dict[str, Any], failed: list[str], control: list[float], kind: str
-) -> None:
-    """Add what pytest-benchmark does not tell of a run: what failed, and how the control went."""
+def description(failed: Sequence[str], control: Sequence[float], kind: str) -> dict[str, Any]:
+    """Return what pytest-benchmark does not save of a run: failures, and the control's times."""
     from rayscale.saved.launches import FORMAT
 
-    output_json["rayscale"] = {
-        "format": FORMAT,
-        "kind": kind,
-        "failed": failed,
-        "control": control,
+    return {"format": FORMAT, "kind": kind, "failed": list(failed), "control": list(control)}
+
+
+def last_times(folder: Path) -> dict[str, float]:
+    """Return the seconds that each case took in the newest run, or gate, in *folder*.
+
+    In a run they are its rounds and some calls more: the check, the calibration, the last, and the
+    pass that notes the phases.  A file that is no such run says nothing.
+    """
+    runs = sorted(folder.glob("[0-9]*.json"))
+    try:
+        return _times(json.loads(runs[-1].read_text(encoding="utf-8"))) if runs else {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}  # the estimate does without it; `rayscale runs` names such a file
+
+
+def _times(contents: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        one["fullname"]: one["extra_info"]["gate"]["seconds"]
+        if "gate" in one["extra_info"]
+        else stats["iterations"] * stats["total"] + 3 * stats["median"]
+        for one in contents["benchmarks"]
+        for stats in (one["stats"],)
     }
-
-
-def describe_machine(machine_info: dict[str, Any]) -> None:
-    """Add what the timings depend on to a saved run."""
-    hardware = environment.hardware()
-    machine_info["fingerprint"] = environment.fingerprint(hardware)
-    machine_info["hardware"] = hardware
-    machine_info["software"] = environment.software()

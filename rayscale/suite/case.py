@@ -1,9 +1,22 @@
-"""A case, and the functions of ``kernels`` that it names."""
+"""The cases of a benchmark, as its decorator says them, and as the options narrow them."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
+from _pytest.mark import ParameterSet  # pytest.param makes these, and gives them no public name
+
+from rayscale.suite.stage import needs
+from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
+
+NAMES = ("kernel", "implementation", "cpus", "size")
+USUAL = (serial, ray_whole, ray_per_row, ray_blocks)
+ATTRIBUTE = "__rayscale_cases__"  # where a decorated test keeps its cases
+
+Test = TypeVar("Test", bound=Callable[..., None])
+Way = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -17,26 +30,180 @@ class Case:
     size: str
 
 
-def functions(problem: str, kernel: str, implementation: str) -> tuple[str, str]:
-    """Return the names, in ``kernels``, of a case's kernel and implementation.
+@dataclass(frozen=True)
+class OnRequest:
+    """A size that runs where it is asked for by its name, and not by default."""
 
-    A kernel is called ``problem_kernel``, or ``problem`` where both are one word.
+    value: Any
 
-    >>> functions("moving_average", "loop", "serial")
-    ('moving_average.moving_average_loop', 'implementations.serial')
-    >>> functions("timer", "timer", "ray_blocks")
-    ('timer.timer', 'implementations.ray_blocks')
+
+def on_request(value: Any) -> OnRequest:
+    """Return a size of that *value* that runs only where ``--sizes`` names it."""
+    return OnRequest(value)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Some kernels, the ways to run them, and the sizes of their data."""
+
+    kernels: Mapping[str, Kernel]
+    ways: Mapping[str, Way]
+    sizes: Mapping[str, Any]
+    cpus: tuple[int, ...]
+    min_rounds: int | None
+    tolerance: str | None
+    waits: bool
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The cases of a benchmark: a decorator of its test.  ``a + b`` has the cases of both."""
+
+    arms: tuple[Arm, ...]
+
+    def __add__(self, other: "Cases") -> "Cases":
+        """Return the cases of both, these first."""
+        return Cases(self.arms + other.arms)
+
+    def __call__(self, test: Test) -> Test:
+        """Have *test* run once for each case."""
+        if hasattr(test, ATTRIBUTE):
+            raise ValueError(
+                f"{test.__name__} has two rayscale.cases decorators; join them: cases(...) + "
+                "cases(...)"
+            )
+        setattr(test, ATTRIBUTE, self)
+        return test
+
+
+def cases(
+    kernels: Mapping[str, Kernel],
+    *,
+    sizes: Mapping[str, Any],
+    ways: Sequence[Way] | Mapping[str, Way] = USUAL,
+    cpus: Sequence[int] = (),
+    min_rounds: int | None = None,
+    tolerance: str | None = None,
+    waits: bool = False,
+) -> Cases:
+    """Return a benchmark's cases, kernels x ways x cpus x sizes, to decorate its test with.
+
+    *kernels* are functions (or partials, or other callables) of a block of rows that return as
+    many, under the names that they have in ids and tables.  *sizes* are the user's own values under
+    the user's own names; ``on_request(value)`` marks one that runs only where it is asked for.
+    *ways* are the ways to run them, as functions or as a mapping of names to functions.  *cpus* are
+    the CPU counts, by default those of ``--rayscale-cpus``.  *min_rounds* is the fewest rounds;
+    *tolerance* the slowdown that a gate must find, such as "10%".  *waits*: the kernels sleep or
+    wait, so they need no core of their own, and more CPUs than the machine has are fair.
+    ValueError where a name is not good in an id or there is nothing to run, TypeError for what
+    is not a function.
+
+    >>> import numpy as np
+    >>> one = cases({"negative": np.negative}, sizes={"small": (10, 10)}, ways=[serial])
+    >>> [one.arms[0].ways, list(one.sizes)]  # doctest: +ELLIPSIS
+    [{'serial': <function serial at ...>}, ['small']]
     """
-    name = problem if kernel == problem else f"{problem}_{kernel}"
-    return f"{problem}.{name}", f"implementations.{implementation}"
+    named = ways if isinstance(ways, Mapping) else {_name(one): one for one in ways}
+    for kind, names in (("kernel", kernels), ("size", sizes), ("way", named)):
+        _prove_names(kind, names)
+    for name, function in (*kernels.items(), *named.items()):
+        if not callable(function):
+            raise TypeError(f'"{name}" is {function!r}, which cannot be called; give a function')
+    arm = Arm(dict(kernels), dict(named), dict(sizes), tuple(cpus), min_rounds, tolerance, waits)
+    return Cases((arm,))
 
 
-def find(package: str, function: str) -> Callable[..., Any]:
-    """Return the *function* of *package*, such as ``timer.timer`` of ``kernels``.
+def _name(run: Way) -> str:
+    name: str | None = getattr(run, "__name__", None)
+    if name is None:
+        raise ValueError(
+            f"{run!r} has no name; give the ways as a mapping: ways={{name: function}}"
+        )
+    return name
 
-    >>> find("kernels", "timer.timer").__name__
-    'timer'
-    """
-    module, name = function.split(".")
-    found: Callable[..., Any] = getattr(import_module(f"{package}.{module}"), name)
+
+def _prove_names(kind: str, names: Mapping[str, Any]) -> None:
+    """Raise ValueError unless all *names* can be selected with -k, in an id joined by hyphens."""
+    if not names:
+        raise ValueError(f"there is no {kind} to run; give a mapping of names to values")
+    for name in names:
+        if not (isinstance(name, str) and re.fullmatch(r"\w[\w.+:]*", name)):
+            raise ValueError(
+                f'"{name}" is not good as the name of a {kind}; give letters, digits and _, '
+                "without a hyphen"
+            )
+
+
+def of(test: object) -> Cases | None:
+    """Return the cases that *test* was decorated with, if any."""
+    found: Cases | None = getattr(test, ATTRIBUTE, None)
     return found
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the options choose: CPU counts, sizes (None: not said), and the CPUs that are there."""
+
+    cpus: tuple[int, ...]
+    sizes: tuple[str, ...] | None
+    cores: int
+    gated: bool
+
+
+def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
+    """Return the cases of the choice, those with one CPU count once, the others at each count.
+
+    ValueError where two cases have one id.
+    """
+    found = [one for arm in chosen.arms for one in _of_arm(arm, choice)]
+    ids = [str(one.id) for one in found]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise ValueError(f"two cases are called {name}; give their kernels or ways other names")
+    return found
+
+
+def _of_arm(arm: Arm, choice: Choice) -> Iterator[ParameterSet]:
+    for kernel in arm.kernels:
+        for size in _sizes(arm, choice):
+            for name, run in arm.ways.items():
+                for count in needs(run).cpus or arm.cpus or choice.cpus:
+                    at = "" if needs(run).cpus == (1,) and not needs(run).ray else f"-cpus{count}"
+                    yield pytest.param(
+                        *(kernel, name, count, size),
+                        id=f"{kernel}-{name}{at}-{size}",
+                        marks=list(_marks(arm, run, count, choice)),
+                    )
+
+
+def _sizes(arm: Arm, choice: Choice) -> list[str]:
+    """Return the names of the sizes to run: those asked for, else all that need no request."""
+    if choice.sizes is not None:
+        return [name for name in arm.sizes if name in choice.sizes]
+    usual = [name for name, value in arm.sizes.items() if not isinstance(value, OnRequest)]
+    return usual[:1] if choice.gated else usual
+
+
+def _marks(arm: Arm, run: Way, count: int, choice: Choice) -> Iterator[pytest.MarkDecorator]:
+    if needs(run).ray:
+        yield pytest.mark.ray
+    if count > choice.cores and not arm.waits:
+        yield pytest.mark.oversubscribed
+    if arm.min_rounds is not None:
+        yield pytest.mark.benchmark(min_rounds=arm.min_rounds)
+    if arm.tolerance is not None:
+        yield pytest.mark.tolerance(arm.tolerance)
+
+
+def arm_of(chosen: Cases, kernel: str, implementation: str, size: str) -> Arm:
+    """Return the arm that a case with these names is of."""
+    for arm in chosen.arms:
+        if kernel in arm.kernels and implementation in arm.ways and size in arm.sizes:
+            return arm
+    raise LookupError(f"no case is called {kernel}-{implementation}-{size}")
+
+
+def value(arm: Arm, size: str) -> Any:
+    """Return the value of the *size* of that name."""
+    found = arm.sizes[size]
+    return found.value if isinstance(found, OnRequest) else found

@@ -1,9 +1,7 @@
 """One live line on a terminal: which case runs, how many are left, about how long they take."""
 
-import json
 from collections import defaultdict
-from collections.abc import Generator
-from pathlib import Path
+from collections.abc import Generator, Mapping, Sequence
 from statistics import fmean
 
 import pytest
@@ -12,10 +10,13 @@ import pytest
 class LiveLine:
     """Rewrites one line, case by case; silent where pytest does not write to a terminal."""
 
-    def __init__(self, config: pytest.Config, results: Path) -> None:
+    def __init__(
+        self, config: pytest.Config, cases: Sequence[pytest.Item], known: Mapping[str, float]
+    ) -> None:
+        """Take the *cases* to be run, and the seconds that are *known* of each from before."""
         self.config = config
-        self.left: list[pytest.Item] = []
-        self.known = _last_times(results)
+        self.left = list(cases)
+        self.known = known
         self.seen: defaultdict[str, list[float]] = defaultdict(list)  # seconds by size
 
     @property
@@ -27,13 +28,11 @@ class LiveLine:
         usual = self.config.get_verbosity() == 0
         return reporter if reporter is not None and reporter.isatty and usual else None
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note what is to be done."""
-        self.left = list(session.items)
-
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Show the case while it runs."""
+        if item not in self.left:
+            return (yield)
         if self.terminal:
             text = f"{item.name}: {len(self.left)} left{self._about()}"
             self.terminal.rewrite(text, erase=True)
@@ -45,15 +44,17 @@ class LiveLine:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Learn how long a case takes, once Ray runs."""
-        if report.when == "call":
-            self.seen[_size(self.left[0])].append(report.duration)
+        if report.when == "call" and (item := self._case(report)) is not None:
+            self.seen[_size(item)].append(report.duration)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Let no dots fall into the live line; failures are shown as ever."""
-        if self.terminal and report.when == "call" and report.passed:
-            return "passed", "", ""
-        return None
+        """Let no dots of cases fall into the live line; failures are shown as ever."""
+        shown = self.terminal and report.when == "call" and report.passed
+        return ("passed", "", "") if shown and self._case(report) is not None else None
+
+    def _case(self, report: pytest.TestReport) -> pytest.Item | None:
+        return next((item for item in self.left if item.nodeid == report.nodeid), None)
 
     def _about(self) -> str:
         """Return how long the cases left take, in words, if anything is known of each."""
@@ -74,25 +75,3 @@ class LiveLine:
 def _size(item: pytest.Item) -> str:
     callspec = getattr(item, "callspec", None)
     return str(callspec.params.get("size", "")) if callspec else ""
-
-
-def _last_times(results: Path) -> dict[str, float]:
-    """Return the seconds that each case took in the newest run, or gate, in the folder *results*.
-
-    In a run they are its rounds and some calls more: the check, the calibration, the last, and the
-    pass that notes the phases.
-    """
-    runs = sorted(results.glob("[0-9]*.json"))
-    if not runs:
-        return {}
-    try:
-        benchmarks = json.loads(runs[-1].read_text(encoding="utf-8"))["benchmarks"]
-    except ValueError:  # a broken file: the estimate does without, `rayscale runs` names it
-        return {}
-    return {
-        one["fullname"]: one["extra_info"]["gate"]["seconds"]
-        if "gate" in one["extra_info"]
-        else stats["iterations"] * stats["total"] + 3 * stats["median"]
-        for one in benchmarks
-        for stats in (one["stats"],)
-    }

@@ -7,20 +7,15 @@ come back (*fetching*, after the last one has ended).  The four add up to the ca
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
-from numpy.typing import NDArray
-
-from rayscale.suite.cluster import Cluster
-from rayscale.suite.witness import Span, Stamped, Witnessed
+from rayscale.suite.trial import Counted, Kernel, Trial
+from rayscale.suite.witness import Span, Stamped
 
 LONG = 0.1  # seconds; a call that takes less is noted PASSES times, after one that does not count
 PASSES = 5
-
-Rows = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -50,33 +45,28 @@ def split(begun: float, ended: float, spans: Sequence[Span], cpus: int) -> Phase
     return Phases(first - begun, last - first - executing, executing, ended - last)
 
 
-def observe(
-    run: Callable[..., Rows],
-    kernel: Callable[[Rows], Rows],
-    rows: Rows,
-    cluster: Cluster,
-    cpus: int,
-) -> Phases | None:
-    """Return the phases of the middle one of some calls of *run*, an implementation on *rows*.
+def observe(trial: Trial, kernel: Kernel) -> Phases | None:
+    """Return the phases of the middle one of some calls of *trial*.
 
     None where a worker is on another machine: its clock is another one.
     """
-    if any(host != platform.node() for host, _ in cluster.workers):
+    if any(worker.host != platform.node() for worker in trial.stage.workers):
         return None
     case = uuid4().hex
-    noted = Witnessed(Stamped(kernel, case), case)
-    calls = [_timed(run, noted, rows)]
+    call = trial.call(Stamped(kernel, case), case)
+    calls = [_timed(call)]
     if calls[0][1] - calls[0][0] < LONG:
-        calls += [_timed(run, noted, rows) for _ in range(PASSES)]
-    spans = cluster.account(case, rows=len(calls) * len(rows)).spans
+        calls += [_timed(call) for _ in range(PASSES)]
+    work = trial.account([call])
+    assert work is not None  # a way of Ray's can say who did the work
     phases = [
-        split(begun, ended, [span for span in spans if begun <= span[0] < ended], cpus)
+        split(begun, ended, [one for one in work.spans if begun <= one[0] < ended], trial.case.cpus)
         for begun, ended in calls[-PASSES:]
     ]
     return sorted(phases, key=lambda one: one.whole)[len(phases) // 2]
 
 
-def _timed(run: Callable[..., Rows], kernel: Witnessed, rows: Rows) -> Span:
+def _timed(call: Counted) -> Span:
     begun = time.perf_counter()
-    run(kernel, rows)
+    call()
     return begun, time.perf_counter()

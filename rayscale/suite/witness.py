@@ -1,19 +1,18 @@
-"""What runs in a worker beside the kernel: it notes the kernel's work and tells who did it."""
+"""What runs beside a kernel, in whatever process: it notes the kernel's work, and reports it."""
 
-import importlib
 import time
+import warnings
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from rayscale.suite.environment import Conditions, conditions
 
-if TYPE_CHECKING:
-    from rayscale.suite.ways import Kernel
-
 Span = tuple[float, float]  # begin and end, by the clock that all processes of a machine share
+Warned = tuple[type[Warning], str, str, int]  # category, text, file, line
 
 
 @dataclass
@@ -23,6 +22,7 @@ class Tally:
     calls: int = 0
     rows: int = 0
     spans: list[Span] = field(default_factory=list)  # of a Stamped kernel's calls alone
+    warnings: list[Warned] = field(default_factory=list)  # of an Overheard kernel's alone
 
 
 _tallies: defaultdict[str, Tally] = defaultdict(Tally)  # of this process, by case
@@ -30,16 +30,21 @@ _tallies: defaultdict[str, Tally] = defaultdict(Tally)  # of this process, by ca
 
 @dataclass(frozen=True)
 class Witnessed:
-    """A kernel that counts its calls and rows where it runs, in about 0.2 us a call."""
+    """A kernel that counts its calls and rows where it runs, in about 0.3 us a call.
 
-    kernel: "Kernel" = field(hash=False, compare=False)
+    Rows that are an array are made read-only: serially as in a worker, where large ones are so.
+    """
+
+    kernel: Callable[[Any], Any] = field(hash=False, compare=False)
     case: str
 
-    def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def __call__(self, rows: Any) -> Any:
         """Count *rows* and run the kernel on them."""
         tally = _tallies[self.case]
         tally.calls += 1
-        tally.rows += len(rows)
+        tally.rows += count(rows)
+        if isinstance(rows, np.ndarray):
+            rows.flags.writeable = False
         return self.kernel(rows)
 
 
@@ -47,10 +52,10 @@ class Witnessed:
 class Stamped:
     """A kernel that notes when each call began and ended; for calls that are not timed."""
 
-    kernel: "Kernel" = field(hash=False, compare=False)
+    kernel: Callable[[Any], Any] = field(hash=False, compare=False)
     case: str
 
-    def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def __call__(self, rows: Any) -> Any:
         """Run the kernel on *rows* and note when."""
         begun = time.perf_counter()
         result = self.kernel(rows)
@@ -59,16 +64,50 @@ class Stamped:
 
 
 @dataclass(frozen=True)
+class Overheard:
+    """A kernel whose warnings are noted, so that they count alike in whatever process it runs."""
+
+    kernel: Callable[[Any], Any] = field(hash=False, compare=False)
+    case: str
+
+    def __call__(self, rows: Any) -> Any:
+        """Run the kernel on *rows* and note its warnings."""
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            result = self.kernel(rows)
+        _tallies[self.case].warnings += (
+            (one.category, str(one.message), one.filename, one.lineno) for one in heard
+        )
+        return result
+
+
+def count(rows: Any) -> int:
+    """Return how many items *rows* has; 1 where it has no length."""
+    return len(rows) if hasattr(rows, "__len__") else 1
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What one process says of itself."""
+    """What one process reports of itself."""
 
     conditions: Conditions
     tally: Tally
 
 
-def answer(case: str, modules: tuple[str, ...], hold: float) -> Answer:
-    """Import *modules*, stay busy for *hold* seconds, and tell this process's tally of *case*."""
-    for module in modules:
-        importlib.import_module(module)
+def answer(case: str, kernels: Sequence[Callable[[Any], Any]], hold: float) -> Answer:
+    """Stay busy for *hold* seconds, and report this process's tally of *case*.
+
+    Whoever gets *kernels* has imported, by then, the modules that they are from.
+    """
     time.sleep(hold)
     return Answer(conditions(), _tallies[case])
+
+
+def own_tally(case: str) -> Tally:
+    """Return the tally of *case* in this process."""
+    return _tallies[case]
+
+
+def forget(case: str) -> None:
+    """Forget the tally of *case* in this process."""
+    _tallies.pop(case, None)

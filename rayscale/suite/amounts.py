@@ -1,4 +1,4 @@
-"""Overhead: rows that are nothing but additions, bytes in or bytes out, to see what running costs.
+"""Work of a known amount: rows that are nothing but additions, bytes in or bytes out.
 
 *rows* is a matrix; all return one row per row.
 """

@@ -1,0 +1,101 @@
+"""What hardware and software a run was made on."""
+
+import platform
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PACKAGES = ("ray", "numpy", "pandas", "pytest-benchmark")  # whose versions the timings depend on
+
+
+def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many CPUs this process may use: by affinity, and by the container's quota.
+
+    *cgroup* is where the quota is read, of version 2 (``cpu.max``) or 1.  A quota of 2.5 CPUs
+    counts as 2, of 0.5 as 1.
+    """
+    count = len(_affinity()) or psutil.cpu_count() or 1
+    if (current := cgroup / "cpu.max").is_file():
+        quota, period = current.read_text().split()
+        if quota != "max":
+            count = min(count, max(1, int(quota) // int(period)))
+    if (older := cgroup / "cpu" / "cpu.cfs_quota_us").is_file():
+        limit = int(older.read_text())
+        if limit > 0:
+            period_us = int(older.with_name("cpu.cfs_period_us").read_text())
+            count = min(count, max(1, limit // period_us))
+    return count
+
+
+def _affinity() -> list[int]:
+    """Return the CPUs that this process is bound to; none where the system has no such thing."""
+    process = psutil.Process()
+    return list(process.cpu_affinity() or []) if hasattr(process, "cpu_affinity") else []
+
+
+@cache
+def hardware() -> dict[str, Any]:
+    """Return what the machine is, stable from run to run."""
+    import cpuinfo  # it looks at the processor for a second
+
+    processor = cpuinfo.get_cpu_info()
+    return {
+        "cpu": processor.get("brand_raw", platform.processor() or "unknown"),
+        "cpus": usable_cpus(),
+        "memory_gib": round(_usable_memory() / 2**30),
+        "architecture": platform.machine(),
+        "kernel": f"{platform.system()} {platform.release().split('.')[0]}",
+        "virtualised": "hypervisor" in processor.get("flags", ()),
+    }
+
+
+def _usable_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the bytes that this process may use: the machine's, or the container's limit."""
+    total = psutil.virtual_memory().total
+    for limit in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
+        if limit.is_file() and (text := limit.read_text().strip()) != "max":
+            total = min(total, int(text))
+    return total
+
+
+def software(blas_threads: int, allocator: str) -> dict[str, str]:
+    """Return the versions and settings that the timings depend on; what is absent has none."""
+    import numpy as np  # not before threads and allocator are fixed
+
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "python": platform.python_version(),
+        **_versions(PACKAGES),
+        "blas": f"{blas['name']} {blas['version']}, {blas_threads} thread",
+        "allocator": allocator,
+    }
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def fingerprint(machine: dict[str, Any]) -> str:
+    """Return a readable name of the hardware, good as a folder's name.
+
+    >>> fingerprint({"cpu": "AMD EPYC", "cpus": 2, "memory_gib": 24})
+    'amd-epyc-2cpu-24gib'
+    >>> fingerprint(
+    ...     {"cpu": "Intel(R) Core(TM) i7-8550U CPU @ 1.80GHz", "cpus": 8, "memory_gib": 16}
+    ... )
+    'intel-core-i7-8550u-8cpu-16gib'
+    """
+    name = re.sub(r"\((r|tm)\)|\bcpu\b|\bprocessor\b|@.*", " ", machine["cpu"].lower())
+    slug = "-".join(re.findall(r"[a-z0-9]+", name)) or "unknown"
+    return f"{slug}-{machine['cpus']}cpu-{machine['memory_gib']}gib"

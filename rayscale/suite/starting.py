@@ -1,0 +1,238 @@
+"""How a cluster starts and ends: a private one, which leaves nothing behind, or one that is there.
+
+A project's own tests may use Ray in the same process, before ours and after; so all that is set for
+our cluster is set for its start alone.  Ray's C++ side reads its environment when it is imported
+(2.60): it is made to read it again, before our start and after our end.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import psutil
+import pytest
+
+from rayscale.suite import environment
+from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError
+from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
+from rayscale.suite.ways import forget_remote_functions
+
+# Seconds that Ray's processes have to end by themselves; 1 to 2 is usual.
+ENDING = 15
+OBJECT_STORE_BYTES = 2**30  # holds 80 MB in and 80 MB out many times over
+
+ALWAYS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default that Ray 2.60 warns will come
+}
+# Without these a cluster's processes listen on all interfaces, write a token that all users can
+# read into the home directory, run at niceness 15, and end when idle for a second (Ray 2.60).
+PRIVATE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what makes it bind to 127.0.0.1
+    "RAY_AUTH_MODE": "token",
+    "RAY_worker_niceness": "0",  # added to the driver's
+    "RAY_idle_worker_killing_time_threshold_ms": "3600000",
+}
+
+
+@contextmanager
+def private(cpus: int) -> Iterator[Cluster]:
+    """Start a cluster of *cpus* CPUs on loopback; leave no process, file or setting behind."""
+    import ray
+
+    _demand_no_other_use_of_ray()
+    driver = psutil.Process()
+    others = set(driver.children())
+    daemons: list[psutil.Process] = []
+    with ExitStack() as stack:
+        own = tempfile.TemporaryDirectory(prefix="rayscale-", dir=_short_folder())
+        folder = stack.enter_context(own)
+        stack.callback(_read_environment_again)  # it is the project's own by then
+        stack.callback(forget_remote_functions)
+        stack.enter_context(_handlers_kept())
+        try:
+            with _ctrl_c_deferred():
+                try:
+                    _start(cpus, folder)
+                finally:
+                    daemons = [child for child in driver.children() if child not in others]
+            # Ray's own handler exits inside a test, which pytest reports and goes on after.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            yield _warm(Cluster(cpus))
+        finally:
+            alive = [daemon for daemon in daemons if daemon.is_running()]
+            family = alive + [
+                worker for daemon in alive for worker in daemon.children(recursive=True)
+            ]
+            ray.shutdown()
+            _end(family)
+
+
+def _start(cpus: int, folder: str) -> None:
+    """Start Ray, under variables that are gone again when it has started."""
+    token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    with environment.variables(ALWAYS | PRIVATE | token | ONE_THREAD | _allocator()):
+        import ray
+        from ray._private import ray_constants
+        from ray.job_config import JobConfig
+
+        _read_environment_again()
+        with pytest.MonkeyPatch.context() as patch:
+            # Read from the environment when Ray is imported, which may have been long ago.
+            patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", value=False)
+            patch.setattr(ray_constants, "RAY_ENABLE_UV_RUN_RUNTIME_ENV", value=False)
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=OBJECT_STORE_BYTES,
+                # Workers put each of these at the front of their path: the first comes last.
+                job_config=JobConfig(_py_driver_sys_path=list(reversed(driver_path()))),
+                _temp_dir=f"{folder}/ray",
+                _skip_env_hook=True,
+            )
+
+
+def driver_path() -> list[str]:
+    """Return this process's ``sys.path``, the working directory written out."""
+    return [folder or str(Path.cwd()) for folder in sys.path]
+
+
+def _allocator() -> dict[str, str]:
+    """Return what gives workers this process's allocator settings, if it has any."""
+    return {name: os.environ[name] for name in FIXED_ALLOCATOR if name in os.environ}
+
+
+def _read_environment_again() -> None:
+    """Have Ray's C++ side read its environment again, settings and token."""
+    from ray._raylet import (  # type: ignore[attr-defined]  # it is in C++, and has no types
+        AuthenticationTokenLoader,
+        Config,
+    )
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+def _demand_no_other_use_of_ray() -> None:
+    import ray
+
+    if ray.is_initialized():
+        raise ClusterError(
+            "Ray is in use in this process already, and a case needs a cluster of its own; call "
+            "ray.shutdown() at the end of what uses it, or measure on that cluster with "
+            "--rayscale-ray-address"
+        )
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Set the handlers of SIGTERM back at the end: Ray and this module set others."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _ctrl_c_deferred() -> Iterator[None]:
+    """Let the first Ctrl-C wait for the end: a half-started cluster cannot be shut down."""
+    pressed: list[int] = []
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        pressed.append(signum)
+        if len(pressed) > 1:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
+    """Wait for *processes* to end, and kill those that do not."""
+    _, left = psutil.wait_procs(processes, timeout=ENDING)
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=ENDING)
+
+
+def _warm(cluster: Cluster) -> Cluster:
+    """Have one worker per CPU started before any case needs it."""
+    cluster.call_roll(cluster.cpus)
+    return cluster
+
+
+def _short_folder() -> str | None:
+    """Return where to put Ray's folder, if not where temporary files go.
+
+    The path of a socket may have 107 bytes, and Ray's takes 86 from its folder's parent on.
+    """
+    roomy = len(os.fsencode(tempfile.gettempdir())) <= 107 - 86
+    return None if roomy else "/tmp"  # noqa: S108 - a folder of mode 0700 is made in it
+
+
+@contextmanager
+def existing(
+    address: str, cpus: int, neediest: str = "a case", packages: Sequence[str] = ()
+) -> Iterator[Cluster]:
+    """Connect to the cluster at *address*; *packages*, files or folders, are shipped with the job.
+
+    This process takes on the workers' niceness for the time, where it may.  ClusterError if nothing
+    answers at *address*, or it has fewer than the *cpus* CPUs that the *neediest* case needs.
+    """
+    import ray
+
+    _demand_no_other_use_of_ray()
+    fixed = ONE_THREAD | _allocator()
+    try:
+        _knock(address)
+        with environment.variables(ALWAYS):
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"py_modules": list(packages), "env_vars": fixed},
+            )
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ClusterError(
+            f'--rayscale-ray-address: no Ray cluster to be reached at "{address}" ({reason}); '
+            "start one with 'ray start --head', or leave the option out for a private one"
+        ) from error
+    with ExitStack() as stack:
+        stack.callback(forget_remote_functions)
+        stack.callback(ray.shutdown)
+        total = int(ray.cluster_resources().get("CPU", 0))
+        if total < cpus:
+            raise ClusterError(
+                f"--rayscale-ray-address: {neediest} needs {cpus} CPUs and the cluster at "
+                f'"{address}" has {total}; choose cases that need no more, with -k'
+            )
+        cluster = _warm(Cluster(cpus))
+        theirs = max(worker.niceness for worker in cluster.workers.values())
+        stack.enter_context(environment.niceness(theirs))
+        yield cluster
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nothing listens at HOST:PORT: Ray would try for a minute or longer."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE / 10).close()
