@@ -95,13 +95,15 @@ def _set_environment(variables: Mapping[str, str | None]) -> None:
 
 @contextmanager
 def variables(wanted: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a while, and set them back."""
-    before = {name: os.environ.get(name) for name in wanted}
+    """Set environment variables for a while; then all are as they were, whoever else set some."""
+    before = dict(os.environ)
     os.environ.update(wanted)
     try:
         yield
     finally:
-        _set_environment(before)
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def conditions() -> Conditions:

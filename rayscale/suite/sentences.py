@@ -9,7 +9,7 @@ from rayscale.text import count, duration, share
 
 MARKS_NOTE = (
     f"'about as fast': the whole interval is within {share(MARGIN)} of 1. 'cannot be told': the "
-    "interval holds 1, or there are too few rounds for an interval ('~')."
+    "interval holds 1, or there are too few timings for an interval ('~')."
 )
 OVERSUBSCRIBED = "* oversubscribed: more CPUs than this process may use; no sentence counts it."
 NOT_PROVEN = "? CPU count not proven: the run did not see that so many CPUs did the work."
@@ -19,10 +19,10 @@ def compared(ratio: Ratio, other: str) -> str:
     """Return a *ratio* over *other* as the end of a sentence, after what was measured.
 
     >>> compared(Ratio(0.5, None, n=3), "serial")
-    'has too few rounds to be compared with serial, 0.50x ~ (n=3)'
+    'has too few timings to be compared with serial, 0.50x ~ (n=3)'
     """
     if ratio.interval is None:
-        return f"has too few rounds to be compared with {other}, {ratio}"
+        return f"has too few timings to be compared with {other}, {ratio}"
     return {
         "faster": f"is {ratio} as fast as {other}",
         "slower": f"takes {ratio.inverse} as long as {other}",

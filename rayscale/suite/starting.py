@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -25,6 +25,7 @@ from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 from rayscale.suite.ways import forget_remote_functions
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # Seconds that Ray's processes have to end by themselves; 1 to 2 is usual.
 ENDING = 15
 OBJECT_STORE_BYTES = 2**30  # holds 80 MB in and 80 MB out many times over
@@ -53,6 +54,7 @@ def private(cpus: int) -> Iterator[Cluster]:
     driver = psutil.Process()
     others = set(driver.children())
     daemons: list[psutil.Process] = []
+    address = None
     with ExitStack() as stack:
         own = tempfile.TemporaryDirectory(prefix="rayscale-", dir=_short_folder())
         folder = stack.enter_context(own)
@@ -65,6 +67,7 @@ def private(cpus: int) -> Iterator[Cluster]:
                     _start(cpus, folder)
                 finally:
                     daemons = [child for child in driver.children() if child not in others]
+            address = ray.get_runtime_context().gcs_address
             # Ray's own handler exits inside a test, which pytest reports and goes on after.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             yield _warm(Cluster(cpus))
@@ -73,35 +76,53 @@ def private(cpus: int) -> Iterator[Cluster]:
             family = alive + [
                 worker for daemon in alive for worker in daemon.children(recursive=True)
             ]
-            ray.shutdown()
+            if address is None or _is_connected_to(address):  # else a test has ended ours
+                ray.shutdown()
             _end(family)
+
+
+def _is_connected_to(address: str) -> bool:
+    import ray
+
+    return ray.is_initialized() and ray.get_runtime_context().gcs_address == address
 
 
 def _start(cpus: int, folder: str) -> None:
     """Start Ray, under variables that are gone again when it has started."""
-    token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with environment.variables(ALWAYS | PRIVATE | token | ONE_THREAD | _allocator()):
-        import ray
-        from ray._private import ray_constants
-        from ray.job_config import JobConfig
+    import ray  # before they are set: some would stay in its constants
+    from ray.job_config import JobConfig
 
+    token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    wanted = ALWAYS | PRIVATE | token | ONE_THREAD | _allocator()
+    with environment.variables(wanted), _on_loopback():
+        os.environ.pop("RAY_AUTH_TOKEN_PATH", None)  # until the end of these variables
         _read_environment_again()
-        with pytest.MonkeyPatch.context() as patch:
-            # Read from the environment when Ray is imported, which may have been long ago.
-            patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", value=False)
-            patch.setattr(ray_constants, "RAY_ENABLE_UV_RUN_RUNTIME_ENV", value=False)
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                object_store_memory=OBJECT_STORE_BYTES,
-                # Workers put each of these at the front of their path: the first comes last.
-                job_config=JobConfig(_py_driver_sys_path=list(reversed(driver_path()))),
-                _temp_dir=f"{folder}/ray",
-                _skip_env_hook=True,
-            )
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=OBJECT_STORE_BYTES,
+            # Workers put each of these at the front of their path: the first comes last.
+            job_config=JobConfig(_py_driver_sys_path=list(reversed(driver_path()))),
+            _temp_dir=f"{folder}/ray",
+            _skip_env_hook=True,
+        )
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Have Ray bind to 127.0.0.1, and take that for an address: it asked when it was imported.
+
+    Otherwise it listens on all interfaces, and writes this machine's address for 127.0.0.1.
+    """
+    from ray._private import ray_constants
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", value=False)
+        patch.setattr(ray_constants, "RAY_ENABLE_UV_RUN_RUNTIME_ENV", value=False)
+        yield
 
 
 def driver_path() -> list[str]:
@@ -202,8 +223,9 @@ def existing(
     _demand_no_other_use_of_ray()
     fixed = ONE_THREAD | _allocator()
     try:
-        _knock(address)
-        with environment.variables(ALWAYS):
+        host = _knock(address)
+        bound = _on_loopback() if host in LOOPBACK else nullcontext()
+        with environment.variables(ALWAYS), bound:
             ray.init(
                 address=address,
                 log_to_driver=False,
@@ -231,8 +253,10 @@ def existing(
         yield cluster
 
 
-def _knock(address: str) -> None:
-    """Raise OSError if nothing listens at HOST:PORT: Ray would try for a minute or longer."""
+def _knock(address: str) -> str:
+    """Return the host; OSError if nothing listens at HOST:PORT: Ray would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
+    host = host.strip("[]")
     if port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE / 10).close()
+        socket.create_connection((host, int(port)), timeout=PATIENCE / 10).close()
+    return host
