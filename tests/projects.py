@@ -1,0 +1,80 @@
+"""Made-up projects, and pytest run on them in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICK = "--benchmark-max-time=0.000001"  # the fewest rounds that a case takes: 7
+PATIENCE = 300  # seconds, for a run of some seconds
+PLAIN = ("-p", "no:cacheprovider", "--color=no")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of pytest did, said and saved."""
+
+    exit_code: int
+    output: str
+    saved: list[Path]
+
+    @property
+    def contents(self) -> dict[str, Any]:
+        """The one saved run."""
+        (file,) = self.saved
+        contents: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return contents
+
+    @property
+    def cases(self) -> dict[str, dict[str, Any]]:
+        """The saved benchmarks by the part of their id that is in brackets."""
+        return {one["param"]: one for one in self.contents["benchmarks"]}
+
+
+def surroundings(**variables: str) -> dict[str, str]:
+    """Return an environment with none of this session's settings, but *variables*."""
+    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "PYTHONPATH", "RAYSCALE_LAUNCH")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith(("PYTEST_", "RAY_"))
+    } | variables
+
+
+def command(*arguments: str) -> list[str]:
+    """Return how to run pytest so that it writes no cache and no colours."""
+    return [sys.executable, "-m", "pytest", *PLAIN, *arguments]
+
+
+def run_pytest(
+    project: Path, *arguments: str, storage: Path | None = None, **variables: str
+) -> Run:
+    """Run pytest in *project*, of whose runs *storage* (or results/ in it) is the folder."""
+    where = [] if storage is None else [f"--benchmark-storage={storage}"]
+    done = subprocess.run(
+        command(*where, *arguments),
+        cwd=project,
+        env=surroundings(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=PATIENCE,
+    )
+    folder = project / "results" if storage is None else storage
+    return Run(done.returncode, done.stdout.decode(), sorted(folder.rglob("*.json")))
+
+
+def write(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write *files*, texts by their path, below *folder*; return it."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
