@@ -342,12 +342,14 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, item: pytest.Item
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Keep the timings of a test that failed, before or after them, out of the saved run."""
         report = yield
         if not _is_ours(item):
             return report
+        if call.excinfo is not None and _is_a_sentence(call.excinfo.value):
+            report.longrepr = str(call.excinfo.value)
         benchmark = getattr(item, "funcargs", {}).get("benchmark")
         if report.failed:
             self.failed.append(item.nodeid)
@@ -410,7 +412,8 @@ class Measuring:
         hook.pytest_benchmark_update_json(
             config=config, benchmarks=self.measured, output_json=contents
         )
-        name = config.getoption("benchmark_save") or saving.revision(commit_info)
+        usual = saving.revision(commit_info) if self._records() else "overhead"
+        name = config.getoption("benchmark_save") or usual
         self.saved = saving.save(self.folder, name, contents)
 
     @pytest.hookimpl(optionalhook=True)
@@ -484,7 +487,7 @@ def _header(session: Measuring) -> str | None:
     late = ", set late: NumPy was imported before" if session.fixing.late else ""
     timed = "" if session.asked.timed else "; untimed, --benchmark-only times"
     return (
-        f"rayscale: niceness {here.niceness}, {here.blas_threads} BLAS thread, {here.allocator}"
+        f"rayscale: niceness {here.niceness}, 1 BLAS thread, {here.allocator}"
         f"{late}{sizes}{timed}{gated}"
     )
 
@@ -520,6 +523,17 @@ def _cases_of(metafunc: pytest.Metafunc) -> "Cases | None":
             f"{name} is measured by pytest-benchmark, which is switched off or not installed"
         )
     return chosen
+
+
+def _is_a_sentence(error: BaseException) -> bool:
+    """Tell whether *error* says by itself what is wrong, so that no frames need be shown."""
+    from rayscale.suite.check import ResultError
+    from rayscale.suite.cluster import ClusterError
+    from rayscale.suite.code import CodeError
+    from rayscale.suite.rows import RowsError
+    from rayscale.suite.stage import WorkError
+
+    return isinstance(error, ResultError | ClusterError | CodeError | RowsError | WorkError)
 
 
 def _is_ours(item: pytest.Item) -> bool:

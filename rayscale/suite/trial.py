@@ -36,6 +36,7 @@ class Counted:
 
     def __call__(self) -> Any:
         """Run the kernel over the rows."""
+        __tracebackhide__ = True
         self.calls += 1
         return self._call()
 
@@ -71,6 +72,7 @@ class Trial:
 
         ResultError, in one sentence, if it is another one, or if the kernel changes its input.
         """
+        __tracebackhide__ = True
         call = self.call(Overheard(kernel, case), case)
         before = _items(self.rows)
         try:

@@ -31,6 +31,7 @@ def serial(kernel: Kernel, rows: Any, *, cpus: int = 1, place: Any = None) -> An
     >>> serial(np.negative, np.arange(3))
     array([ 0, -1, -2])
     """
+    __tracebackhide__ = True  # a kernel's failure is about the kernel
     try:
         return kernel(give_whole(rows))
     except Exception as error:
@@ -41,6 +42,7 @@ def serial(kernel: Kernel, rows: Any, *, cpus: int = 1, place: Any = None) -> An
 @on_ray(cpus=(1,))
 def ray_whole(kernel: Kernel, rows: Any, *, cpus: int = 1, place: Any = None) -> Any:
     """Run *kernel* on all *rows* in one Ray task: the control, which gains nothing from *cpus*."""
+    __tracebackhide__ = True
     return _run_tasks(kernel, rows, [give_whole(rows)], "block", place)
 
 
@@ -51,6 +53,7 @@ def ray_per_row(kernel: Kernel, rows: Any, *, cpus: int = 1, place: Any = None) 
     Costs the driver and the scheduler about 0.5 ms a task.  *cpus* of the tasks run at
     once where the placement group says so.
     """
+    __tracebackhide__ = True
     return _run_tasks(kernel, rows, cut_each(rows), "row", place)
 
 
@@ -63,6 +66,7 @@ def ray_blocks(
     *blocks* is their number, by default one per CPU; no block is empty, unless there are
     no rows.  ValueError if it is below 1, TypeError if it is not whole.
     """
+    __tracebackhide__ = True
     count = cpus if blocks is None else operator.index(blocks)
     if count < 1:
         raise ValueError(f"{count} blocks cannot hold rows; give a whole number, at least 1")
@@ -90,7 +94,7 @@ def _run_tasks(kernel: Kernel, rows: Any, blocks: Sequence[Any], unit: str, plac
     import ray
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-    __tracebackhide__ = True  # a kernel's failure is about the kernel
+    __tracebackhide__ = True
     task = _remote(kernel)
     if place is not None:
         strategy = PlacementGroupSchedulingStrategy(placement_group=place)

@@ -40,6 +40,7 @@ class Witnessed:
 
     def __call__(self, rows: Any) -> Any:
         """Count *rows* and run the kernel on them."""
+        __tracebackhide__ = True  # a kernel's failure is about the kernel
         tally = _tallies[self.case]
         tally.calls += 1
         tally.rows += count(rows)
@@ -72,6 +73,7 @@ class Overheard:
 
     def __call__(self, rows: Any) -> Any:
         """Run the kernel on *rows* and note its warnings."""
+        __tracebackhide__ = True
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             result = self.kernel(rows)
