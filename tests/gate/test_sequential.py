@@ -250,14 +250,34 @@ def test_small_slowdown_is_not_called_slower() -> None:
     assert test.verdict == "not slower"
 
 
-def test_ties_refute_no_coin_of_slowness() -> None:
-    """Equal times never speak for slower."""
-    test = SlowdownTest(0.05, 0.01, 0.01)
-    for _ in range(50):
-        test.add(base=1.0, head=1.0)
+def test_slowdown_below_half_the_tolerance_is_not_called_slower() -> None:
+    """Code 2 % slower is not called slower at a tolerance of 5 %, though it surely is no faster.
 
+    After 20 pairs the wealth is 2**21 / 21 = 99,864 against either coin: above 1 / 0.01, which
+    refutes "no slower", and below 1 / 1e-9, so that "slower by 5 %" is not yet refuted.
+    """
+    test = SlowdownTest(tolerance=0.05, false_alarm=0.01, miss=1e-9)
+    for _ in range(20):
+        test.add(base=1.0, head=1.02)
+    assert test.verdict == "undecided"
+
+    for _ in range(20):
+        test.add(base=1.0, head=1.02)
     assert test.verdict == "not slower"
-    assert test.ratio == 1.0
+
+
+def test_ties_refute_no_coin_of_slowness() -> None:
+    """Equal times never speak for slower: 26 slower pairs among 24 ties are 26 heads of 50."""
+    ties = SlowdownTest(0.05, 0.01, 0.01)
+    mixed = SlowdownTest(0.05, 0.01, 0.01)
+    for number in range(50):
+        ties.add(base=1.0, head=1.0)
+        mixed.add(base=1.0, head=1.1 if number % 2 or number in (0, 2) else 1.0)
+
+    assert ties.verdict == "not slower"
+    assert ties.ratio == 1.0
+    assert mixed.verdict == "undecided"
+    assert mixed.ratio == pytest.approx(1.1)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
