@@ -21,7 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rayscale.saved.launches import FORMAT
+from rayscale.saved.raw import FORMAT
 from rayscale.saved.store import CACHE
 from rayscale.text import duration
 

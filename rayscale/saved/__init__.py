@@ -1,1 +1,1 @@
-"""What it means: from saved runs to tables and sentences; no Ray and no pytest in here."""
+"""What was seen before? Saved runs: recorded, read, compared, and shown over time."""

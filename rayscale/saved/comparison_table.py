@@ -1,8 +1,8 @@
-"""A comparison of launches, shown: old, new, change, p, n, as Go's benchstat has it."""
+"""A comparison of launches, shown: old, new, ratio, p, n, and what it promises."""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from statistics import median
 from typing import Any, Literal
@@ -11,58 +11,47 @@ from rich import box
 from rich.table import Table
 
 from rayscale.saved.comparison import ComparedCase, Comparison
+from rayscale.saved.yardstick import Yardstick
 from rayscale.text import count, duration, percent, printed, rate, share
-from rayscale.verdict import WORST_FIRST
+from rayscale.verdict import CONFIDENCE, WORST_FIRST
 
 Format = Literal["text", "markdown", "json"]
+
+RATIO: dict[Yardstick, str] = {
+    "nothing": "new / old",
+    "control": "by control",
+    "serial": "by serial",
+}
+MEANING: dict[Yardstick, str] = {
+    "nothing": "",
+    "control": "Times are as measured. 'by control' is new / old of times divided by the control, "
+    "fixed work timed around each case: what slows both down cancels.",
+    "serial": "Times are as measured. 'by serial' is new / old of times divided by the serial case "
+    "of the same kernel: above 1, the speed-up got smaller.",
+}
 
 
 def render(comparison: Comparison, heading: Sequence[str], style: Format, width: int) -> str:
     """Return *comparison* under the lines of *heading*, worst case first."""
     if style == "json":
         return _json(comparison, heading)
-    footnotes = _footnotes(comparison)
-    table = _table(comparison, footnotes, box.MARKDOWN if style == "markdown" else box.SIMPLE)
-    lines = [*(f"{mark} {note}" for note, mark in footnotes.items()), *sentences(comparison)]
+    above = [*heading, *filter(None, [MEANING[comparison.yardstick]])]
+    table = _table(comparison, box.MARKDOWN if style == "markdown" else box.SIMPLE)
     gap = "\n\n" if style == "markdown" else "\n"
-    return printed(
-        gap.join(heading), table, gap.join(lines), width=10_000 if style == "markdown" else width
-    )
+    below = gap.join(sentences(comparison))
+    return printed(gap.join(above), table, below, width=10_000 if style == "markdown" else width)
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Return what the comparison promises, and what it could have found."""
-    terms = comparison.terms
-    of_old, of_new = comparison.launches
-    lines = [f"{totals(comparison)}; {count(of_old, 'launch')} against {of_new}."]
-    if comparison.missing:
-        names = ", ".join(comparison.missing)
-        lines.append(f"missing in NEW, or in some launches: {names}")
-    if comparison.added:
-        lines.append(f"new: {', '.join(comparison.added)}")
-    powers = [case.power for case in comparison.cases if case.power is not None]
-    if powers:
-        worst = min(comparison.cases, key=lambda case: case.power or 0.0)
-        lines.append(
-            f"At this spread it finds +10 % with probability {rate(median(powers))} in the middle "
-            f"case, {rate(min(powers))} in the worst ({worst.label})."
-        )
-    lines.append(
-        f"At most {share(terms.false_alarm)} chance of any false 'slower' among these "
-        f"{count(len(comparison.cases), 'case')}, where {_assumed(comparison)}."
-    )
-    return lines
-
-
-def _assumed(comparison: Comparison) -> str:
-    """Return what the error rate rests on."""
-    if comparison.paired:
-        return "the order of the launches was drawn at random"
-    return {
-        "control": "the machine is unchanged but for what the control shows",
-        "serial": "the machines differ in nothing that changes one case more than its serial one",
-        "nothing": "the machine was as fast as before: not all of these launches have a control",
-    }[comparison.yardstick]
+    """Return what was found, what is left out, what could be found, and what is promised."""
+    return [
+        f"{totals(comparison)}; {_sizes(comparison)}.",
+        *(f"Every verdict is unsure: {doubt}." for doubt in comparison.doubts),
+        *(f"{note[0].upper()}{note[1:]}." for note in comparison.notes),
+        *_left_out(comparison),
+        *_power(comparison),
+        *_promise(comparison),
+    ]
 
 
 def totals(comparison: Comparison) -> str:
@@ -73,21 +62,67 @@ def totals(comparison: Comparison) -> str:
     )
 
 
-def _footnotes(comparison: Comparison) -> dict[str, str]:
-    """Return what the cases' doubts are, each with its mark."""
-    doubts = dict.fromkeys(case.why for case in comparison.cases if case.why)
-    notes = dict.fromkeys([*comparison.notes, *doubts])
-    return {note: f"[{number}]" for number, note in enumerate(notes, start=1)}
+def _sizes(comparison: Comparison) -> str:
+    old, new = comparison.launches
+    return f"{count(old, 'old launch')} against {new} new"
 
 
-def _table(comparison: Comparison, footnotes: dict[str, str], style: box.Box) -> Table:
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    if comparison.missing:
+        names = ", ".join(comparison.missing)
+        yield f"Missing in NEW or in one of the launches, so not compared: {names}."
+    if comparison.added:
+        yield f"New, so there is nothing to compare with: {', '.join(comparison.added)}."
+
+
+def _power(comparison: Comparison) -> Iterator[str]:
+    """Return what could be found at the spread that was seen."""
+    powers = {case.label: case.power for case in comparison.cases if case.power is not None}
+    if powers:
+        worst = min(powers, key=lambda label: powers[label])
+        yield (
+            "At this spread a case that takes 10 % longer is called slower with probability "
+            f"{rate(median(powers.values()))} in the middle case, {rate(powers[worst])} in the "
+            f"worst ({worst})."
+        )
+
+
+def _promise(comparison: Comparison) -> Iterator[str]:
+    """Return the error rates, and what they rest on; nothing is promised where all is unsure."""
+    if comparison.doubts:
+        return
+    limits = comparison.limits
+    yield (
+        f"At most {share(limits.false_alarm)} chance of any false 'slower' among these "
+        f"{count(len(comparison.cases), 'case')}, {_assumed(comparison)}."
+    )
+    yield (
+        f"'same': a slowdown of {share(limits.tolerance)} is ruled out, with at most "
+        f"{share(limits.miss)} chance of error per case. 'unsure': it is neither shown nor ruled "
+        "out."
+    )
+
+
+def _assumed(comparison: Comparison) -> str:
+    """Return what the error rate rests on."""
+    if comparison.design == "alternating":
+        return "for the order of each two launches was drawn at random"
+    rest = {
+        "control": "if the machine changed in nothing but what the control shows",
+        "serial": "if the machines differ in nothing that changes a case more than its serial one",
+        "nothing": "if the machine was as fast as before: nothing here shows whether it was",
+    }[comparison.yardstick]
+    return f"{rest}, and if launches are independent and spread alike"
+
+
+def _table(comparison: Comparison, style: box.Box) -> Table:
     table = Table(box=style)
     table.add_column("case", no_wrap=True)
-    for title in ("old", "new", "new / old [99 %]", "p", "n"):
+    ratio = f"{RATIO[comparison.yardstick]} [{percent(CONFIDENCE)}]"
+    for title in ("old", "new", ratio, "p", "n"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for case in sorted(comparison.cases, key=_rank):
-        marks = footnotes.get(case.why, "")
         table.add_row(
             case.label,
             _time(case.old, case.spreads[0]),
@@ -95,7 +130,7 @@ def _table(comparison: Comparison, footnotes: dict[str, str], style: box.Box) ->
             _ratio(case),
             "~" if case.p is None else f"{case.p:.3f}" if case.p >= 0.001 else "<0.001",
             "+".join(map(str, comparison.launches)),
-            f"{case.verdict} {marks}".strip(),
+            case.verdict,
         )
     mean = f"{comparison.geometric_mean:.3f}" + 15 * " "
     table.add_row("geometric mean", "", "", mean, "", "", "")
@@ -118,7 +153,7 @@ def _ratio(case: ComparedCase) -> str:
 
 
 def _json(comparison: Comparison, heading: Sequence[str]) -> str:
-    """Return all figures; a number that is none, such as an endless interval's end, is null."""
+    """Return all figures; one that is not finite, such as the end of an open interval, is null."""
     contents = {"heading": list(heading)} | asdict(comparison)
     contents["geometric_mean"] = comparison.geometric_mean
     return json.dumps(_finite(contents), indent=2) + "\n"

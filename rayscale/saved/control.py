@@ -1,16 +1,10 @@
-"""The control: fixed work, in no kernel's reach, that tells what the machine does.
+"""The control: fixed work, outside all kernels, that shows how fast the machine is at the moment.
 
-A saved time speaks of its moment too: on a shared machine the same call wanders by some per cent
-within a minute, all cases alike, and takes up to twice as long an hour later.  So the control is
-timed just before and after every case, a comparison of stored runs divides by it, and says when it
-was the machine that changed.
-
-The work is vectorised, over 64 KiB, which any core's own cache holds.  Chosen by measurement, as
-relative standard deviations over 30 launches of identical code on two shared cores: divided by
-it, the median of a loop varied by 0.7 % (undivided 1.1 %), of the NumPy kernel 0.7 % (1.1 %),
-of pandas 0.9 % (1.1 %).  An interpreted loop as control varied by 2.0 % itself, differently in each
-process, by where its code lies; six rounds instead of eighty left 1.0 to 1.2 %; one control for the
-whole launch cured nothing.
+On a shared machine the same call varies by some per cent within a minute, all cases alike, and can
+take twice as long an hour later.  So the control is timed just before and after every
+case, and a comparison of stored runs divides by it.  It is vectorised NumPy work over 64 KiB, which
+any core's own cache holds; over 30 launches on two shared cores it took the variation of a loop's
+median from 1.1 to 0.7 %.  Another version of NumPy is another control.
 """
 
 import time
@@ -18,7 +12,7 @@ from statistics import median
 
 import numpy as np
 
-ROUNDS = 40  # before a case, and after it
+ROUNDS = 40  # before a case, and after it; with 6 in all, 1.0 to 1.2 % of variation are left
 PASSES = 40  # of a round: about half a millisecond
 
 

@@ -17,7 +17,7 @@ def rounds(files: Iterable[Path]) -> pd.DataFrame:
 
     Columns: file, name, when, revision, machine_... of the hardware, the software's versions, case,
     problem, kernel, implementation, cpus, size, round (from 0), seconds.  ValueError where a file
-    is no launch, or holds no raw timings.
+    is not a launch, or holds no raw timings.
     """
     tables = [_rounds(read(file)) for file in files]
     return pd.concat(tables, ignore_index=True)
@@ -51,8 +51,11 @@ def _rounds(launch: Launch) -> pd.DataFrame:
 def write(table: pd.DataFrame, file: Path) -> int:
     """Write *table* to *file*, as its suffix says; return the number of rows.
 
-    ValueError where that is neither .csv nor .parquet, or what writes it is not installed.
+    ValueError where that is neither .csv nor .parquet, where its folder is missing, or where what
+    writes it is not installed.
     """
+    if not file.parent.is_dir():
+        raise ValueError(f'"{file.parent}" is not a folder; make it, or give another -o')
     if file.suffix == ".csv":
         table.to_csv(file, index=False)
     elif file.suffix == ".parquet":

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from filelock import FileLock
 
-NUMBERED = re.compile(r"(\d{4,})_.+\.json")
+NUMBERED = re.compile(r"(\d{4,})_(.+)\.json")
 DRAFT = ".draft-"
 
 
@@ -25,11 +25,17 @@ def write_whole(file: Path, contents: bytes) -> None:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(file.parent, os.O_RDONLY)  # the new name is on the disk once its folder is
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        _sync(file.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Write *folder* to the disk: a new name is only then on it."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def keep(folder: Path, name: str, contents: bytes) -> Path:

@@ -1,6 +1,5 @@
 """Each case over the kept runs: how its time went, and what it did since the last baseline."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -10,35 +9,55 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from rayscale.saved.launches import Case, Launch
+from rayscale.intervals import Interval
+from rayscale.saved.comparison import compare, in_both
+from rayscale.saved.evidence import Limits
+from rayscale.saved.launches import CaseMedian, Launch
 from rayscale.saved.store import Group, groups
-from rayscale.text import duration
+from rayscale.saved.yardstick import Yardstick
+from rayscale.text import duration, percent
+from rayscale.verdict import CONFIDENCE
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # of a sparkline: older runs are left out of it
+LIMITS = Limits(tolerance=0.05, false_alarm=0.01, miss=0.01)  # the command's defaults
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a case's time did since a baseline: a ratio, new / old, of so many launches."""
+
+    ratio: float
+    interval: Interval | None  # 99 %; None where a side has one launch
+    launches: tuple[int, int]
+    yardstick: Yardstick
+
+    def __str__(self) -> str:
+        """Return it in per cent, with its interval or ~, its n, and what it was divided by.
+
+        >>> print(Change(1.02, Interval(1.01, 1.03), (10, 10), "control"))
+        +2.0 % [+1.0, +3.0] (n=10+10), by control
+        >>> print(Change(1.5, None, (10, 1), "nothing"))
+        +50.0 % ~ (n=10+1)
+        """
+        ends = [f"{(end - 1) * 100:+.1f}" for end in self.interval or ()]
+        shown = f"[{', '.join(ends)}]" if ends else "~"
+        n = "+".join(map(str, self.launches))
+        divided = "" if self.yardstick == "nothing" else f", by {self.yardstick}"
+        return f"{(self.ratio - 1) * 100:+.1f} % {shown} (n={n}){divided}"
 
 
 @dataclass(frozen=True)
 class CaseHistory:
     """One case on one machine: its median in each group of launches, oldest first, in seconds."""
 
-    case: Case  # as in the newest
+    case: CaseMedian  # as in the newest
     folder: str
     medians: tuple[float, ...]
     revisions: tuple[str, ...]
     places: tuple[int, ...]  # of these groups among all of the machine
     baselines: tuple[bool, ...]  # which of them are baselines
-
-    @property
-    def baseline(self) -> float | None:
-        """The newest baseline's median."""
-        kept = [s for s, is_one in zip(self.medians, self.baselines, strict=True) if is_one]
-        return kept[-1] if kept else None
-
-    @property
-    def change(self) -> float | None:
-        """The last median over the baseline's."""
-        return self.medians[-1] / self.baseline if self.baseline else None
+    change: Change | None  # of the newest since the baseline before it
 
 
 def histories(launches: Sequence[Launch], wanted: Sequence[str] = ()) -> list[CaseHistory]:
@@ -47,21 +66,31 @@ def histories(launches: Sequence[Launch], wanted: Sequence[str] = ()) -> list[Ca
     Machine by machine: their times are not one history.
     """
     seen: dict[tuple[str, str], list[_Point]] = {}
-    numbers: Counter[str] = Counter()
+    for folder, own in _machines(launches).items():
+        for place, group in enumerate(own):
+            for name, case in group.first.medians.items():
+                if not wanted or any(word in case.label or word in name for word in wanted):
+                    seen.setdefault((folder, name), []).append(_point(group, place, case))
+    changes: dict[tuple[str, str], dict[str, Change]] = {}  # one comparison serves all its cases
+    found = []
+    for (folder, name), points in sorted(seen.items()):
+        change = None
+        if baseline := _baseline_before(points):
+            newest = points[-1].group
+            pair = baseline.first.file, newest.first.file
+            if pair not in changes:
+                changes[pair] = _changes(baseline, newest)
+            change = changes[pair].get(name)
+        found.append(_history(folder, points, change))
+    return found
+
+
+def _machines(launches: Sequence[Launch]) -> dict[str, list[Group]]:
+    """Return the groups of each machine's folder, oldest first."""
+    found: dict[str, list[Group]] = {}
     for group in groups(launches):
-        place = numbers[group.folder]
-        numbers[group.folder] += 1
-        for case_id, case in group.first.medians.items():
-            if wanted and not any(word in case.label or word in case_id for word in wanted):
-                continue
-            medians = [
-                launch.medians[case_id].median
-                for launch in group.launches
-                if case_id in launch.medians
-            ]
-            point = _Point(group, place, case, median(medians))
-            seen.setdefault((group.folder, case_id), []).append(point)
-    return [_history(folder, points) for (folder, _), points in sorted(seen.items())]
+        found.setdefault(group.folder, []).append(group)
+    return found
 
 
 class _Point(NamedTuple):
@@ -69,11 +98,16 @@ class _Point(NamedTuple):
 
     group: Group
     place: int
-    case: Case
+    case: CaseMedian
     seconds: float
 
 
-def _history(folder: str, points: Sequence[_Point]) -> CaseHistory:
+def _point(group: Group, place: int, case: CaseMedian) -> _Point:
+    have = [launch.medians[case.id] for launch in group.launches if case.id in launch.medians]
+    return _Point(group, place, case, median(one.median for one in have))
+
+
+def _history(folder: str, points: Sequence[_Point], change: Change | None) -> CaseHistory:
     return CaseHistory(
         case=points[-1].case,
         folder=folder,
@@ -81,7 +115,24 @@ def _history(folder: str, points: Sequence[_Point]) -> CaseHistory:
         revisions=tuple(point.group.first.revision for point in points),
         places=tuple(point.place for point in points),
         baselines=tuple(point.group.is_baseline for point in points),
+        change=change,
     )
+
+
+def _baseline_before(points: Sequence[_Point]) -> Group | None:
+    """Return the newest baseline before the last point."""
+    return next((one.group for one in reversed(points[:-1]) if one.group.is_baseline), None)
+
+
+def _changes(baseline: Group, group: Group) -> dict[str, Change]:
+    """Return how each case that all launches of both have has changed."""
+    if not in_both(baseline.launches, group.launches)[0]:
+        return {}
+    compared = compare(baseline.launches, group.launches, LIMITS)
+    return {
+        case.id: Change(case.ratio, case.interval, compared.launches, compared.yardstick)
+        for case in compared.cases
+    }
 
 
 def table(cases: Sequence[CaseHistory]) -> Table:
@@ -93,7 +144,7 @@ def table(cases: Sequence[CaseHistory]) -> Table:
     shown.add_column("oldest to newest", no_wrap=True)
     shown.add_column("newest", justify="right", no_wrap=True)
     shown.add_column("revision", no_wrap=True)
-    shown.add_column("since baseline", justify="right", no_wrap=True)
+    shown.add_column(f"since baseline [{percent(CONFIDENCE)}]", no_wrap=True)
     for case in cases:
         shown.add_row(
             case.case.label,
@@ -102,13 +153,13 @@ def table(cases: Sequence[CaseHistory]) -> Table:
             sparkline(case.medians[-WIDTH:]),
             duration(case.medians[-1]),
             case.revisions[-1],
-            "-" if case.change is None else f"{(case.change - 1) * 100:+.1f} %",
+            str(case.change or "-"),
         )
     return shown
 
 
 def sparkline(numbers: Sequence[float]) -> str:
-    """Return a block for each number, from 0 to the largest; NumPy has the bins, nobody the line.
+    """Return a block for each number, its height from 0 to the largest.
 
     >>> sparkline([1.0, 2.0, 8.0, 4.0])
     '▁▂█▄'

@@ -7,54 +7,45 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from rayscale.measured import Words, words
+from rayscale.saved import raw
+from rayscale.saved.raw import FORMAT, READABLE, VERSIONS, LaunchError, Series
 
-FORMAT = 1  # of what rayscale adds to pytest-benchmark's file
-VERSIONS = ("3", "4", "5")  # of pytest-benchmark: their files have one shape, as far as it is read
 
-
-class Case(msgspec.Struct, frozen=True):
+class CaseMedian(msgspec.Struct, frozen=True):
     """One case in one launch: what it is, and the middle of its rounds in seconds."""
 
     id: str
     median: float
     rounds: int
-    problem: str | None = None  # none of these five: another suite's, or a case of overhead
+    problem: str | None = None  # these five are None in another suite's case, and in a probe
     kernel: str | None = None
     implementation: str | None = None
     cpus: int | None = None
     size: str | None = None
     control: float | None = None  # seconds, around the case; see rayscale/saved/control.py
+    is_overhead: bool = False  # it times Ray's own cost, which varies too much to be compared
 
     @property
     def label(self) -> str:
         """What it is called in tables: 'moving_average loop serial small', or its test's id."""
         if self.problem is None:
             return self.id
-        words = re.fullmatch(r".*\[(.*)\]", self.id)
-        return " ".join([self.problem, *(words[1].split("-") if words else ())])
+        factors = re.fullmatch(r".*\[(.*)\]", self.id)
+        return " ".join([self.problem, *(factors[1].split("-") if factors else ())])
 
     @property
     def serial(self) -> tuple[str | None, ...]:
-        """What the serial case of the same kernel, problem and size has in common with it."""
+        """What it has in common with the serial case of its kernel, problem and size."""
         return self.problem, self.kernel, self.size
 
 
-class Series(msgspec.Struct, frozen=True):
-    """Launches that were made together: which of them this is, of how many."""
-
-    id: str
-    launch: int
-    launches: int
-    kind: Literal["baseline", "launches", "alternating"]
-
-
 class Launch(msgspec.Struct, frozen=True, dict=True):
-    """One process that ran the suite, as its file tells."""
+    """One process that ran the suite, as its file describes it."""
 
     file: str
     name: str
@@ -62,76 +53,31 @@ class Launch(msgspec.Struct, frozen=True, dict=True):
     revision: str
     hardware: dict[str, str | int | bool]
     software: dict[str, str]
-    cases: tuple[Case, ...]
+    cases: tuple[CaseMedian, ...]
     failed: tuple[str, ...] = ()
     control: float | None = None  # seconds, in the middle of the launch
     series: Series | None = None
-    of_rayscale: bool = False  # whether this suite made it, and not another one
+
+    @property
+    def folder(self) -> str:
+        """The folder that it is kept in, which is named after the machine."""
+        return Path(self.file).parent.name
 
     @cached_property
-    def medians(self) -> dict[str, Case]:
-        """Its cases by id; where this suite made it, those of overhead are left out."""
-        return {
-            case.id: case for case in self.cases if case.problem is not None or not self.of_rayscale
-        }
-
-
-class LaunchError(ValueError):
-    """A file that is no launch; the message says which, and what is wrong with it."""
-
-
-class _Stats(msgspec.Struct):
-    median: float
-    min: float
-    rounds: int
-
-
-class _Benchmark(msgspec.Struct):
-    fullname: str
-    stats: _Stats
-    extra_info: dict[str, Any] = {}
-
-
-class _Own(msgspec.Struct):
-    """What rayscale adds to a file."""
-
-    format: int
-    kind: Literal["launch", "gate"] = "launch"
-    failed: tuple[str, ...] = ()
-    control: tuple[float, ...] = ()
-    series: Series | None = None
-
-
-class _File(msgspec.Struct):
-    """What is read of a file in pytest-benchmark's format; the rest, raw timings, is skipped."""
-
-    benchmarks: tuple[_Benchmark, ...]
-    machine_info: dict[str, Any]
-    commit_info: dict[str, Any]
-    datetime: str
-    version: str
-    rayscale: _Own | None = None
-
-
-_decode = msgspec.json.Decoder(_File).decode
+    def medians(self) -> dict[str, CaseMedian]:
+        """Its cases by id, without those of overhead."""
+        return {case.id: case for case in self.cases if not case.is_overhead}
 
 
 def read(file: Path) -> Launch:
     """Return the launch in *file*, of pytest-benchmark 3, 4 or 5, of this suite or another.
 
-    LaunchError where it is truncated, of another format or version, or a time is
-    missing, zero, negative or no number.
+    LaunchError where it is cut off, of another format or version, or where a time is missing,
+    zero, negative or not a number.
     """
-    try:
-        saved = _decode(file.read_bytes())
-    except OSError as error:
-        raise LaunchError(f"{file}: cannot be read ({error.strerror})") from error
-    except msgspec.ValidationError as error:
-        raise LaunchError(f"{file}: not in pytest-benchmark's format ({error})") from error
-    except msgspec.DecodeError as error:
-        raise LaunchError(f"{file}: not JSON, or cut off ({error})") from error
+    saved = raw.read(file)
     _prove(file, saved)
-    own = saved.rayscale or _Own(FORMAT)
+    own = saved.rayscale or raw.Own(FORMAT)
     control = median(own.control) if own.control else None
     return Launch(
         file=str(file),
@@ -140,49 +86,59 @@ def read(file: Path) -> Launch:
         revision=_revision(saved.commit_info),
         hardware=_hardware(saved.machine_info),
         software=_software(saved),
-        cases=tuple(_case(benchmark, control) for benchmark in saved.benchmarks),
+        cases=tuple(_case(benchmark, control, own.format) for benchmark in saved.benchmarks),
         failed=own.failed,
         control=control,
         series=own.series,
-        of_rayscale=saved.rayscale is not None,
     )
 
 
-def _prove(file: Path, saved: _File) -> None:
+def _prove(file: Path, saved: raw.File) -> None:
     """Raise LaunchError where what is read makes no sense."""
     if saved.version.split(".")[0] not in VERSIONS:
+        reason = f'of pytest-benchmark "{saved.version}"; versions 3, 4 and 5 can be read'
+        raise LaunchError(file, reason)
+    if saved.rayscale and saved.rayscale.format not in READABLE:
+        formats = " and ".join(map(str, READABLE))
         raise LaunchError(
-            f'{file}: of pytest-benchmark "{saved.version}"; versions 3, 4 and 5 can be read'
-        )
-    if saved.rayscale and saved.rayscale.format != FORMAT:
-        raise LaunchError(
-            f"{file}: of rayscale's format {saved.rayscale.format}, and this version reads "
-            f"{FORMAT}; use the version that wrote it"
+            file,
+            f"of rayscale's format {saved.rayscale.format}, and this version reads {formats}; "
+            "use the version that wrote it",
         )
     if saved.rayscale and saved.rayscale.kind == "gate":
-        raise LaunchError(f"{file}: what a gate saw, and no launch")
+        raise LaunchError(file, "what a gate saw, and not a launch")
     for one in saved.benchmarks:
         for seconds in (one.stats.median, one.stats.min):
             if not (math.isfinite(seconds) and seconds > 0):
-                raise LaunchError(f"{file}: {one.fullname} took {seconds} s, which is no time")
+                raise LaunchError(file, f"{one.fullname} took {seconds} s, which is not a time")
 
 
-def _case(saved: _Benchmark, control: float | None) -> Case:
+def _case(saved: raw.Benchmark, control: float | None, form: int) -> CaseMedian:
     """Return a case, with the launch's *control* where it has none of its own."""
     stats = saved.stats
     own = words(saved.extra_info)
-    if not isinstance(own, Words):  # another suite's words, or a probe
-        return Case(saved.fullname, stats.median, stats.rounds, control=control)
-    what = own.problem, own.kernel, own.implementation, own.cpus, own.size
-    return Case(saved.fullname, stats.median, stats.rounds, *what, own.control or control)
+    if isinstance(own, Words):
+        return CaseMedian(
+            saved.fullname,
+            stats.median,
+            stats.rounds,
+            *(own.problem, own.kernel, own.implementation),
+            own.cpus,
+            own.size,
+            control=own.control or control,
+        )
+    is_overhead = own is not None or (form == 1 and control is not None)
+    return CaseMedian(
+        saved.fullname, stats.median, stats.rounds, control=control, is_overhead=is_overhead
+    )
 
 
 def _moment(file: Path, text: str) -> datetime:
-    """Return when a launch was made; older versions wrote UTC without saying so."""
+    """Return when a launch was made; older versions wrote UTC without an offset."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:
-        raise LaunchError(f'{file}: "{text}" is no date and time') from error
+        raise LaunchError(file, f'"{text}" is not a date and time') from error
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
@@ -192,11 +148,11 @@ def _revision(commit: dict[str, Any]) -> str:
 
 
 def _hardware(machine: dict[str, Any]) -> dict[str, str | int | bool]:
-    """Return what is told of the hardware; of another suite's, what pytest-benchmark tells."""
+    """Return what is known of the hardware; of another suite's, what pytest-benchmark saved."""
     if own := _own(machine, "hardware"):
         return own
-    told = machine.get("cpu")
-    cpu = told if isinstance(told, dict) else {}
+    found = machine.get("cpu")
+    cpu = found if isinstance(found, dict) else {}
     fields = {
         "cpu": cpu.get("brand_raw") or cpu.get("brand"),
         "cpus": cpu.get("count"),
@@ -206,34 +162,34 @@ def _hardware(machine: dict[str, Any]) -> dict[str, str | int | bool]:
 
 
 def _own(machine: dict[str, Any], field: str) -> dict[str, str | int | bool]:
-    """Return what this suite tells of the machine; nothing, if another one uses the word."""
+    """Return what rayscale saved of the machine; nothing, if another suite uses the word."""
     own = machine.get(field)
-    told = own.items() if isinstance(own, dict) else ()
-    return {name: value for name, value in told if isinstance(value, str | int)}
+    found = own.items() if isinstance(own, dict) else ()
+    return {name: value for name, value in found if isinstance(value, str | int)}
 
 
-def _software(saved: _File) -> dict[str, str]:
+def _software(saved: raw.File) -> dict[str, str]:
     if own := _own(saved.machine_info, "software"):
         return {field: str(value) for field, value in own.items()}
-    told = {
+    found = {
         "python": saved.machine_info.get("python_version"),
         "pytest-benchmark": saved.version,
     }
-    return {field: str(value) for field, value in told.items() if value is not None}
+    return {field: str(value) for field, value in found.items() if value is not None}
 
 
-def differences(old: Iterable[dict[str, Any]], new: Iterable[dict[str, Any]]) -> list[str]:
-    """Return the fields, known on both sides, whose values differ, such as 'ray 2.60 -> 2.61'.
+def differences(old: Iterable[dict[str, Any]], new: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return the fields, known on both sides, whose values differ, and how.
 
     >>> differences([{"ray": "2.60", "numpy": "2.4"}], [{"ray": "2.61", "pandas": "3.1"}])
-    ['ray 2.60 -> 2.61']
+    {'ray': '2.60 -> 2.61'}
     """
     sides = [_values(old), _values(new)]
-    return [
-        f"{field} {' or '.join(sides[0][field])} -> {' or '.join(sides[1][field])}"
-        for field in sides[0]
-        if field in sides[1] and sides[0][field] != sides[1][field]
-    ]
+    return {
+        field: f"{' or '.join(values)} -> {' or '.join(sides[1][field])}"
+        for field, values in sides[0].items()
+        if field in sides[1] and values != sides[1][field]
+    }
 
 
 def _values(tables: Iterable[dict[str, Any]]) -> dict[str, list[str]]:

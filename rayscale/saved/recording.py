@@ -1,54 +1,124 @@
-"""Launches: processes that run the suite, one after the other, and what they saved."""
+"""Launches: processes that run a suite, one after the other, and what they measured.
+
+The suite is any that pytest-benchmark measures: pytest-benchmark's own --benchmark-json brings the
+timings here, so the interpreter that runs it needs no rayscale.
+"""
 
 import json
+import os
 import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rayscale.saved.files import keep
+from rayscale.machine import fingerprint
+from rayscale.saved.raw import FORMAT
+from rayscale.saved.saving import LAUNCH, save
 
-# One process says little about the next, however long it runs: so launches are short and many.  The
-# median of the first fifth of a second of rounds varied from launch to launch as that of 0.8 s did.
-SHORT = ("--sizes=small", "--benchmark-max-time=0.25")
+ENDINGS = {  # pytest's exit codes
+    1: "a test failed",
+    2: "it was interrupted",
+    3: "pytest had an internal error",
+    4: "pytest cannot do what it was asked",
+    5: "no benchmark was found",
+}
+SHOWN = 2000  # characters of a bad launch's output: its last screen
 
-
-class LaunchingError(Exception):
-    """A launch ended badly; the message says which, and how."""
+Progress = Callable[[Sequence["Planned"]], Iterable["Planned"]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to launch: how often, in which ways, and what the launches are for."""
+    """What to launch: how often, what for, how, and where it is kept."""
 
     launches: int
     kind: str  # baseline, launches, alternating
     arguments: Sequence[str]  # for pytest
     project: Path
+    results: Path
+    hardware: Callable[[], Mapping[str, Any]]  # of this machine, for suites that do not save it
 
-    def launch(self, python: str = sys.executable) -> "Saved":
-        """Run the suite once, by that interpreter; return what it saved.
 
-        LaunchingError unless all cases passed.
-        """
-        with tempfile.TemporaryDirectory(prefix="rayscale-launch-") as storage:
-            done = _run(
-                [
-                    *(python, "-m", "pytest", "-p", "no:cacheprovider", "--benchmark-only"),
-                    *(f"--benchmark-storage={storage}", *SHORT, *self.arguments),
-                ],
-                self.project,
+@dataclass(frozen=True)
+class Planned:
+    """One launch of a plan: which, by which interpreter, in which series of which name."""
+
+    number: int
+    python: str
+    name: str
+    series: str
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is kept of a plan: a file for each launch that was planned, and what ended it early."""
+
+    files: tuple[tuple[Planned, Path], ...]
+    fault: str | None
+
+    def of(self, name: str) -> list[Path]:
+        """Return the files of the series *name*, in order."""
+        return [file for planned, file in self.files if planned.name == name]
+
+
+class LaunchingError(Exception):
+    """A launch ended badly; the message says how."""
+
+
+def in_turn(plan: Plan, name: str) -> list[Planned]:
+    """Return the launches of one series, by this interpreter."""
+    series = secrets.token_hex(8)
+    return [Planned(number, sys.executable, name, series) for number in range(plan.launches)]
+
+
+def alternating(plan: Plan, pythons: Mapping[str, str]) -> list[Planned]:
+    """Return the launches of a series by each of *pythons*, in an order drawn for each round."""
+    series = {name: secrets.token_hex(8) for name in pythons}
+    draw = secrets.SystemRandom()
+    return [
+        Planned(number, pythons[name], name, series[name])
+        for number in range(plan.launches)
+        for name in draw.sample(list(pythons), len(pythons))
+    ]
+
+
+def record(plan: Plan, launches: Sequence[Planned], progress: Progress) -> Recorded:
+    """Make *launches*, and keep each as soon as it has ended.
+
+    One that fails ends them: the series stays incomplete, and is not a baseline.
+    """
+    files: list[tuple[Planned, Path]] = []
+    for planned in progress(launches):
+        try:
+            files.append((planned, _keep(plan, planned, _launch(plan, planned.python))))
+        except LaunchingError as error:
+            return Recorded(tuple(files), str(error))
+    return Recorded(tuple(files), None)
+
+
+def _launch(plan: Plan, python: str) -> dict[str, Any]:
+    """Run the suite once; return what pytest-benchmark wrote of it, raw timings included."""
+    with tempfile.TemporaryDirectory(prefix="rayscale-launch-") as folder:
+        file = Path(folder) / "launch.json"
+        command = [
+            *(python, "-m", "pytest", "--benchmark-only", "--benchmark-enable"),
+            *(f"--benchmark-json={file}", *plan.arguments),
+        ]
+        done = _run(command, plan.project)
+        if done.returncode:
+            ending = ENDINGS.get(done.returncode, f"exit code {done.returncode}")
+            raise LaunchingError(f"{python} -m pytest: {ending}\n{done.stdout[-SHOWN:].rstrip()}")
+        if not file.is_file() or not (text := file.read_text(encoding="utf-8")):
+            raise LaunchingError(
+                f'"{python}" ended without an error and without any timing; give a Python '
+                "interpreter that has pytest-benchmark, and a choice that has benchmarks"
             )
-            files = list(Path(storage).rglob("*.json"))
-            if done.returncode or len(files) != 1:
-                raise LaunchingError(
-                    f"{python} -m pytest ended with {done.returncode}:\n{done.stdout[-2000:]}"
-                )
-            return Saved(files[0].parent.name, json.loads(files[0].read_text(encoding="utf-8")))
+    contents: dict[str, Any] = json.loads(text)
+    return contents
 
 
 def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -56,9 +126,11 @@ def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[s
         return subprocess.run(
             command,
             cwd=folder,
+            env=os.environ | {LAUNCH: "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             check=False,
         )
     except OSError as error:
@@ -68,52 +140,17 @@ def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[s
         ) from error
 
 
-@dataclass(frozen=True)
-class Saved:
-    """What a launch saved: the contents of its file, and its machine's folder."""
-
-    folder: str
-    contents: dict[str, Any]
-
-
-def record(
-    plan: Plan, name: str, results: Path, progress: Callable[[range], Iterator[int]]
-) -> list[Path]:
-    """Launch, and keep each launch in *results* as soon as it has ended; return the files.
-
-    Should one fail, the series stays incomplete, and is no baseline.
-    """
-    series = secrets.token_hex(8)
-    return [
-        _keep(plan, plan.launch(), results, name, series, number)
-        for number in progress(range(plan.launches))
-    ]
-
-
-def alternate(
-    plan: Plan,
-    pythons: tuple[str, str],
-    results: Path,
-    progress: Callable[[range], Iterator[int]],
-) -> tuple[list[Path], list[Path]]:
-    """Launch by both interpreters in turn, which comes first drawn for each pair; keep them all."""
-    series = secrets.token_hex(8), secrets.token_hex(8)
-    kept: tuple[list[Path], list[Path]] = ([], [])
-    for number in progress(range(plan.launches)):
-        for side in secrets.SystemRandom().sample((0, 1), 2):
-            name = ("old", "new")[side]
-            file = _keep(plan, plan.launch(pythons[side]), results, name, series[side], number)
-            kept[side].append(file)
-    return kept
-
-
-def _keep(plan: Plan, saved: Saved, results: Path, name: str, series: str, number: int) -> Path:
-    """Put a launch into *results*, under its machine's folder, with the series that it is of."""
-    saved.contents["rayscale"]["series"] = {
-        "id": series,
-        "launch": number,
+def _keep(plan: Plan, planned: Planned, contents: dict[str, Any]) -> Path:
+    """Put a launch into its machine's folder, with the series that it is of."""
+    machine = contents["machine_info"]
+    if "rayscale" not in contents:  # another suite's: what our plug-in would have added
+        contents["rayscale"] = {"format": FORMAT, "kind": "launch", "failed": [], "control": []}
+        machine["hardware"] = dict(plan.hardware())
+    contents["rayscale"]["series"] = {
+        "id": planned.series,
+        "launch": planned.number,
         "launches": plan.launches,
         "kind": plan.kind,
     }
-    contents = json.dumps(saved.contents, indent=4).encode()
-    return keep(results / saved.folder, name, contents)
+    folder = plan.results / fingerprint(machine["hardware"])
+    return save(folder, planned.name, contents)

@@ -78,7 +78,7 @@ def revision(commit: Mapping[str, Any]) -> str:
 
 def description(failed: Sequence[str], control: Sequence[float], kind: str) -> dict[str, Any]:
     """Return what pytest-benchmark does not save of a run: failures, and the control's times."""
-    from rayscale.saved.launches import FORMAT
+    from rayscale.saved.raw import FORMAT
 
     return {"format": FORMAT, "kind": kind, "failed": list(failed), "control": list(control)}
 

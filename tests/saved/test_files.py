@@ -3,24 +3,41 @@
 import multiprocessing
 import os
 import signal
+import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+import psutil
+import pytest
 
 from rayscale.saved.files import keep, write_whole
 
 SESSIONS, ROUNDS = 2, 100
-CONTENTS = b"x" * 2**22  # long enough to be stopped in the middle
+CONTENTS = b"x" * 2**22
 
-# Writes large files for ever, one after the other, and says when it has begun.
+# Saves one file whole, and is killed while it saves the next: in the first or second call that puts
+# something on the disk (of the draft, of the folder), or when the draft gets its final name.
 WRITER = """
-import sys
+import os, signal, sys
 from pathlib import Path
 from rayscale.saved.files import keep
-print("begun", flush=True)
-while True:
-    keep(Path(sys.argv[1]), "run", b"x" * 2**22)
+
+folder, point = Path(sys.argv[1]), sys.argv[2]
+keep(folder, "run", b"x" * 2**22)
+synced, sync = [], os.fsync
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def counted(descriptor):
+    synced.append(descriptor)
+    die() if point == f"sync {len(synced)}" else sync(descriptor)
+
+os.fsync = counted
+if point == "rename":
+    Path.replace = die
+keep(folder, "run", b"x" * 2**22)
 """
 
 
@@ -51,20 +68,43 @@ def test_two_sessions_saving_at_once_lose_nothing(tmp_path: Path) -> None:
     ]
 
 
-def test_killed_session_leaves_no_broken_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("point", "whole"), [("sync 1", 1), ("rename", 1), ("sync 2", 2)])
+def test_killed_session_leaves_no_broken_file(tmp_path: Path, point: str, whole: int) -> None:
     """Killed at whatever point of saving: what has a final name is whole, and saving goes on."""
-    for attempt in range(20):
-        with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        ) as writer:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "begun\n"
-            time.sleep(attempt * 0.001)  # the point of the kill; the test holds at any
-            os.kill(writer.pid, signal.SIGKILL)
+    ended = subprocess.run([sys.executable, "-c", WRITER, str(tmp_path), point], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("*.json"))) == whole
 
     assert keep(tmp_path, "last", CONTENTS).is_file()
     assert all(file.read_bytes() == CONTENTS for file in tmp_path.glob("*.json"))
     assert not list(tmp_path.glob(".draft-*"))
+
+
+def test_contents_are_on_the_disk_before_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All bytes of the draft are synced, then it gets its name, then the folder is synced."""
+    file, synced, sync = tmp_path / "file", [], os.fsync
+
+    def noted(descriptor: int) -> None:
+        of_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        size = None if of_folder else os.fstat(descriptor).st_size
+        synced.append(("folder" if of_folder else "draft", size, file.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_whole(file, b"contents")
+    assert synced == [("draft", len(b"contents"), False), ("folder", None, True)]
+
+
+def test_saving_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    """A session that saves often does not run out of open files."""
+    process = psutil.Process()
+    keep(tmp_path, "first", b"")
+    before = process.num_fds()
+    for _ in range(5):
+        keep(tmp_path, "more", b"")
+    assert process.num_fds() == before
 
 
 def test_failed_write_leaves_what_was_there(tmp_path: Path) -> None:

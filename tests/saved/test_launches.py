@@ -1,4 +1,4 @@
-"""Saved runs are read, whoever wrote them; what is no run is named."""
+"""Saved runs are read, whoever wrote them; a file that is not a run is named."""
 
 import json
 import re
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rayscale.saved.launches import LaunchError, read
+from rayscale.saved.launches import read
+from rayscale.saved.raw import LaunchError, benchmarks
 
 CPU_3, CPU_5 = {"brand": "Some CPU", "count": 4}, {"brand_raw": "Some CPU", "count": 4}
 STATS = {"min": 0.9, "max": 1.2, "mean": 1.0, "stddev": 0.1, "rounds": 5, "median": 1.0}
@@ -131,28 +132,58 @@ def broken(change: Callable[[dict[str, Any]], object]) -> str:
         ),
         (
             broken(lambda run: run["benchmarks"][0]["stats"].update(min=0)),
-            "test_sort.py::test_sort[10] took 0.0 s, which is no time",
+            "test_sort.py::test_sort[10] took 0.0 s, which is not a time",
         ),
         (
             broken(lambda run: run["benchmarks"][1]["stats"].update(median=-1)),
-            "test_sort.py::test_sum took -1.0 s, which is no time",
+            "test_sort.py::test_sum took -1.0 s, which is not a time",
         ),
         (broken(lambda run: run.update(version="6.0")), 'of pytest-benchmark "6.0"'),
-        (broken(lambda run: run.update(rayscale={"format": 2})), "of rayscale's format 2"),
+        (broken(lambda run: run.update(rayscale={"format": 3})), "of rayscale's format 3"),
         (
             broken(lambda run: run.update(rayscale={"format": 1, "kind": "gate"})),
-            "what a gate saw, and no launch",
+            "what a gate saw, and not a launch",
         ),
-        (broken(lambda run: run.update(datetime="today")), '"today" is no date and time'),
+        (broken(lambda run: run.update(datetime="today")), '"today" is not a date and time'),
     ],
 )
-def test_file_that_is_no_run_is_named(text: str, reason: str, tmp_path: Path) -> None:
+def test_file_that_is_not_a_run_is_named(text: str, reason: str, tmp_path: Path) -> None:
     """Whatever is wrong with a file, the message names the file and what it is."""
     file = tmp_path / "0001_bad.json"
     file.write_text(text)
     with pytest.raises(LaunchError, match=re.escape(reason)) as caught:
         read(file)
     assert str(file) in str(caught.value)
+
+
+def test_raw_timings_that_are_not_numbers_are_named(save: Callable[..., Path]) -> None:
+    """Medians can be read without the raw timings; who wants those learns which case has none."""
+    file = save({"loop-serial-small": 0.02})
+    contents = json.loads(file.read_text())
+    contents["benchmarks"][0]["stats"]["data"] = ["fast"]
+    file.write_text(json.dumps(contents))
+    launch = read(file)
+    with pytest.raises(LaunchError, match=r"the raw timings of .*loop-serial-small\] are not num"):
+        benchmarks(launch)
+
+
+def test_plain_benchmark_beside_ours_counts(save: Callable[..., Path]) -> None:
+    """In format 2 only what says so is a case of overhead; in format 1, all without words."""
+    file = save({"loop-serial-small": 0.02})
+    contents = json.loads(file.read_text())
+    plain = contents["benchmarks"][0] | {"fullname": "x::test_plain", "extra_info": {}}
+    words = {"overhead": "submission", "implementation": "ray_per_row"}
+    probe = plain | {
+        "fullname": "x::test_probe",
+        "extra_info": words | {"cpus": 1, "tasks": 1, "bytes_moved": 0},
+    }
+    contents["benchmarks"] += [plain, probe]
+    counted = {}
+    for form in (1, 2):
+        contents["rayscale"]["format"] = form
+        file.write_text(json.dumps(contents))
+        counted[form] = [name.split("::")[1] for name in read(file).medians][1:]
+    assert counted == {1: [], 2: ["test_plain"]}
 
 
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:

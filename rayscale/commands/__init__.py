@@ -1,0 +1,1 @@
+"""The commands of ``rayscale``, a file each: arguments in, a call into a room, text out."""

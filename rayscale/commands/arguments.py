@@ -1,0 +1,52 @@
+"""Arguments that several commands take."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from rayscale.machine import fingerprint, hardware
+from rayscale.text import parse_share
+
+WIDTH = 130  # of tables: a case, two times with their spread, a ratio with its interval
+
+
+class Share(click.ParamType[float]):
+    """A share such as 5%."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the share as a fraction of 1."""
+        try:
+            return value if isinstance(value, float) else parse_share(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Name(click.ParamType[str]):
+    """A part of a file's name."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name as it is."""
+        if not re.fullmatch(r"[\w.-]+", value):
+            self.fail(
+                f'"{value}" cannot be a part of a file\'s name; give letters and digits', param, ctx
+            )
+        return str(value)
+
+
+def here() -> str:
+    """Return the folder of this machine; to look at the processor takes a second."""
+    return fingerprint(hardware())
+
+
+def name_skipped(faults: Iterable[object]) -> None:
+    """Name the files that were skipped, and why."""
+    for fault in faults:
+        click.echo(f"skipped: {fault}", err=True)

@@ -1,0 +1,63 @@
+"""``rayscale runs``."""
+
+from pathlib import Path
+
+import click
+from rich import box
+from rich.table import Table
+
+from rayscale.commands.arguments import name_skipped
+from rayscale.saved import store
+from rayscale.text import printed
+
+VERSIONS = ("python", "ray", "numpy")
+
+
+@click.command()
+@click.pass_obj
+def runs(results: Path) -> None:
+    """List what is kept, a line for each series or single run, oldest first.
+
+    It shows name, date, revision, machine, versions, and how many cases and launches there are. A
+    file that is not a run is named and skipped.
+    """
+    launches, faults = store.read_all(store.kept(results), results)
+    if launches:
+        click.echo(printed(_table(store.groups(launches)), width=400), nl=False)
+    else:
+        click.echo(f"Nothing is kept in {results}/ yet.")
+    name_skipped(faults)
+
+
+def _table(groups: list[store.Group]) -> Table:
+    table = Table(box=box.SIMPLE)
+    for heading in ("name", "begun", "revision", "machine", "versions"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("cases", "launches"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for group in groups:
+        table.add_row(
+            group.name + (" (baseline)" if group.is_baseline else ""),
+            f"{group.when.astimezone():%Y-%m-%d %H:%M}",
+            group.first.revision,
+            group.folder,
+            _versions(group),
+            _cases(group),
+            _launches(group),
+        )
+    return table
+
+
+def _versions(group: store.Group) -> str:
+    known = group.first.software
+    return ", ".join(f"{one} {known[one]}" for one in VERSIONS if one in known)
+
+
+def _cases(group: store.Group) -> str:
+    failed = sum(len(launch.failed) for launch in group.launches)
+    return str(len(group.first.medians)) + (f", {failed} failed" if failed else "")
+
+
+def _launches(group: store.Group) -> str:
+    there, planned = len(group.launches), group.planned
+    return str(planned) if there == planned else f"{there} of {planned}"
