@@ -147,8 +147,8 @@ def test_snapshots_are_the_revision_and_the_tree(git: Git, project: Path, tmp_pa
     git("add", "project/kernels/timer.py")
     before = git("status", "--porcelain"), git("diff", "--cached")
 
-    snapshot_base(project, resolve(project, "HEAD~1"), tmp_path / "base")
-    snapshot_head(project, tmp_path / "head")
+    snapshot_base(project, "kernels", resolve(project, "HEAD~1"), tmp_path / "base")
+    snapshot_head(project, "kernels", tmp_path / "head")
 
     assert (tmp_path / "base" / "timer.py").read_text() == "VERSION = 1\n"
     assert [path.name for path in (tmp_path / "base").iterdir()] == ["timer.py"]
@@ -160,10 +160,10 @@ def test_snapshots_are_the_revision_and_the_tree(git: Git, project: Path, tmp_pa
 def test_tree_is_dirty_by_its_kernels(git: Git, project: Path) -> None:
     """A new or changed kernel makes the tree dirty, another file does not."""
     (project / "README.md").write_text("")
-    assert not is_dirty(project)
+    assert not is_dirty(project, "kernels")
 
     write(project, "", file="fresh.py")
-    assert is_dirty(project)
+    assert is_dirty(project, "kernels")
 
 
 def test_base_without_kernels_is_refused(git: Git, project: Path, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_base_without_kernels_is_refused(git: Git, project: Path, tmp_path: Path
     project.mkdir()
 
     with pytest.raises(RevisionError, match=r"HEAD \([0-9a-f]{7}\) has no folder kernels/"):
-        snapshot_base(project, resolve(project, "HEAD"), tmp_path / "base")
+        snapshot_base(project, "kernels", resolve(project, "HEAD"), tmp_path / "base")
 
 
 def test_snapshot_that_cannot_be_written_is_refused(project: Path, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_snapshot_that_cannot_be_written_is_refused(project: Path, tmp_path: Pat
     folder = tmp_path / "file" / "base"
 
     with pytest.raises(RevisionError) as raised:
-        snapshot_base(project, revision, folder)
+        snapshot_base(project, "kernels", revision, folder)
     assert str(raised.value) == f"git could not write kernels/ of {revision} to {folder}"
 
 
@@ -218,7 +218,7 @@ def test_own_and_foreign_imports_are_free(tmp_path: Path) -> None:
 
 def test_our_own_kernels_borrow_nothing(tmp_path: Path) -> None:
     """The kernels of this project can be compared."""
-    snapshot_head(ROOT, tmp_path / "head")
+    snapshot_head(ROOT, "kernels", tmp_path / "head")
 
     assert borrowed_imports(tmp_path / "head", ROOT) == []
     assert {"timer.timer", "moving_average.moving_average_numpy"} <= public_functions(
