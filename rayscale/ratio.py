@@ -80,9 +80,22 @@ class Ratio:
 
     @property
     def figure(self) -> str:
-        """The ratio with its interval, for a cell that has the n beside it."""
-        low, high = (digits(bound) for bound in self.interval or (0.0, 0.0))
-        return f"{digits(self.value)}x {f'[{low}, {high}]' if self.interval else '~'}"
+        """The ratio with its interval, for a cell that has the n beside it.
+
+        It has as many digits as tell the ends of the interval apart, within reason.
+
+        >>> Ratio(0.9904, Interval(0.9901, 0.9912), n=10).figure
+        '0.990x [0.990, 0.991]'
+        """
+        if self.interval is None:
+            return f"{digits(self.value)}x ~"
+        shown = [self._figure(more) for more in (0, 1, 2)]
+        return next((text for text, apart in shown if apart), shown[0][0])
+
+    def _figure(self, more: int) -> tuple[str, bool]:
+        """Return the ratio with *more* digits, and whether the interval's ends differ."""
+        low, high = (digits(bound, more) for bound in self.interval or (self.value, self.value))
+        return f"{digits(self.value, more)}x [{low}, {high}]", low != high
 
     def __str__(self) -> str:
         """Return it with its interval and n.

@@ -1,9 +1,9 @@
 """Numbers as people read them, and write them; tables as text."""
 
 import io
+import math
 import re
 
-import numpy as np
 from rich.console import Console, RenderableType
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
@@ -21,19 +21,20 @@ def duration(seconds: float) -> str:
     return f"{digits(seconds / scale)} {unit}"
 
 
-def digits(number: float) -> str:
-    """Return *number* with about three digits, two below 1, never as a power of ten.
+def digits(number: float, more: int = 0) -> str:
+    """Return *number* with about three digits, two below 1, and *more*; never as a power of ten.
 
-    >>> digits(1.8949), digits(12.345), digits(1234.5), digits(0.5), digits(0.01234)
-    ('1.89', '12.3', '1,234', '0.50', '0.012')
+    >>> digits(1.8949), digits(12.345), digits(1234.5), digits(0.5), digits(0.000398)
+    ('1.89', '12.3', '1,234', '0.50', '0.00040')
+    >>> digits(1.8949, more=1), digits(0.5, more=2)
+    ('1.895', '0.5000')
     """
-    if number >= 100:
-        return f"{number:,.0f}"
-    if number >= 10:
-        return f"{number:.1f}"
-    if number >= 0.1:
-        return f"{number:.2f}"
-    return np.format_float_positional(number, 2, unique=False, fractional=False, trim="k")
+    if number <= 0:
+        return "0"
+    # As many decimals as two digits below 1 need: 2 from 0.1 on, 3 from 0.01 on.
+    small = max(2, 1 - math.floor(math.log10(number)))
+    decimals = 0 if number >= 100 else 1 if number >= 10 else small
+    return f"{number:,.{decimals + more}f}"
 
 
 def percent(share: float) -> str:

@@ -1,29 +1,35 @@
 """What stands in a report, top to bottom; how it looks is the page's business."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rayscale.measured import blocks
-from rayscale.report import over_time, scaling, tables
-from rayscale.report.answers import answers
-from rayscale.report.drawing import Chart
-from rayscale.report.phases import name, phases
+from rayscale.report import costs, granularity, over_time, scaling, tables
+from rayscale.report.answers import NOTHING, answers
+from rayscale.report.costs import RayCosts
+from rayscale.report.drawing import Chart, Palette, palette
+from rayscale.report.granularity import Granularity
+from rayscale.report.phases import phases
 from rayscale.report.spread import spread
-from rayscale.report.subject import Subject, Timing
+from rayscale.report.subject import Subject, Timing, with_probes
 from rayscale.report.tables import Table
-from rayscale.saved.history import histories
+from rayscale.saved.history import CaseHistory, histories
 from rayscale.saved.launches import Launch
-from rayscale.suite import summary
-from rayscale.suite.laws import Cost, LawError
+from rayscale.suite.sentences import MARKS_NOTE, footnotes
 
-SPREAD_NOTE = {
-    "round": "Intervals are of this launch alone: the next one, in another process, can lie some "
-    "per cent beside them.",
-    "launch": "Each launch counts once, with its median: intervals hold from launch to launch.",
+INTERVALS_NOTE = {
+    "round": "Intervals are of this launch alone. The next one, in another process, can differ by "
+    "some per cent. They hold for any distribution of independent rounds.",
+    "launch": "Each launch counts once, with its median: intervals hold from launch to launch, for "
+    "any distribution of independent launches.",
 }
 PREDICTION_NOTE = (
-    "Predicted is the serial time divided by the CPUs, and for each task and each byte what it "
-    "costs. Where measured is far above predicted, something else is lost."
+    "Predicted is the serial time divided by the CPUs, and what Ray costs for the call, for each "
+    "task and for each byte. It is fitted apart for objects of up to 100 KiB, which Ray sends with "
+    "its messages, and for larger ones. Half of what a task moves is taken to go in, and half to "
+    "come out. 'Largest miss' is the largest factor between the model and a call that it was "
+    "fitted to: where that is above 1.25x, the model is wrong, and no interval is shown. Where "
+    "measured is far above predicted, something else is lost."
 )
 
 
@@ -46,82 +52,125 @@ class Report:
     sections: tuple[Section, ...]
 
 
+@dataclass(frozen=True)
+class Overhead:
+    """What is known of Ray's own cost, and from which run, if it is another one."""
+
+    lines: tuple[Granularity, ...] = ()
+    costs: tuple[RayCosts, ...] = ()
+    source: str = ""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is known, each sentence with its source."""
+        said = (*granularity.sentences(self.lines), *costs.sentences(self.costs))
+        return tuple(f"{one} {self.source}".rstrip() for one in said)
+
+
 def contents(subject: Subject, kept: Sequence[Launch], faults: Sequence[str] = ()) -> Report:
     """Return the report on *subject*, with the history of its cases in the *kept* launches.
 
     *faults* say which files could not be read for it.
     """
-    first = subject.launches[0]
-    cores = subject.cores
-    fair = [one for one in subject.probes if cores is None or one.cpus <= cores]
-    lines = scaling.granularities(fair)
-    costs = tables.costs(fair)
+    first, overhead, cases = subject.launches[0], _overhead(subject, kept), histories(kept)
+    looks = _looks(subject, cases)
     sections = (
         Section("Machine", tuple(_gaps(subject, faults)), (tables.machine(subject.launches),)),
-        _gains(subject),
-        _charts("Time against size", scaling.times_by_size(subject.cases)),
-        _charts(
-            "Where the time goes",
-            (one for block in blocks(subject.cases).values() if (one := phases(block))),
-        ),
-        _granularity(lines),
-        _costs(subject, costs),
+        _gains(subject, looks),
+        _charts("Time against size", scaling.times_by_size(subject.cases, looks)),
+        _charts("Where the time goes", _phases(subject)),
+        _granularity(overhead),
+        _costs(subject, overhead),
         _laws(subject),
         _charts("Spread", _spreads(subject)),
-        _charts("History", over_time.histories(histories(kept), over_time.verdicts(kept))),
-        Section("Other timings", tables=(tables.timings(subject.others),))
-        if subject.others
-        else Section(""),
+        _charts("History", over_time.charts(cases, over_time.verdicts(kept), looks)),
+        _others(subject),
     )
     return Report(
         f"Is it worth Ray? {first.name}, {first.when:%Y-%m-%d}",
-        answers(subject, lines, costs),
+        (*answers(subject.cases, subject.failed), *overhead.sentences) or (NOTHING,),
         tuple(one for one in sections if one.tables or one.charts),
     )
+
+
+def _overhead(subject: Subject, kept: Sequence[Launch]) -> Overhead:
+    """Return what the probes of *subject* say, or those of the newest run that has some."""
+    probed = with_probes(subject, kept)
+    if probed is None:
+        return Overhead()
+    run = probed.launches[0]
+    ray = run.software.get("ray", "an unknown version")
+    source = f"(Probes of run {run.name}, {run.when:%Y-%m-%d}, Ray {ray}.)"
+    return Overhead(
+        tuple(granularity.granularities(probed.fair_probes)),
+        tuple(costs.fitted(probed.fair_probes)),
+        "" if probed is subject else source,
+    )
+
+
+def _looks(subject: Subject, cases: Iterable[CaseHistory]) -> Palette:
+    """Return one style for each way of running, for all charts."""
+    before = (one.case.implementation for one in cases)
+    ways = [*(case.implementation for case in subject.cases), *before]
+    return palette(way for way in ways if way)
 
 
 def _gaps(subject: Subject, faults: Sequence[str]) -> Iterator[str]:
     """Return what is not in the report, in sentences."""
     if subject.failed:
-        yield f"Failed, and not in here: {', '.join(subject.failed)}."
+        yield f"These tests failed and are not in this report: {', '.join(subject.failed)}."
     if subject.dropped:
-        yield f"Not in all launches, and not in here: {', '.join(subject.dropped)}."
+        names = ", ".join(subject.dropped)
+        yield f"These are not in all launches, and so not in this report: {names}."
     for fault in faults:
         yield f"Not in the history: {fault}."
 
 
-def _charts(heading: str, charts: Iterator[Chart]) -> Section:
+def _charts(heading: str, charts: Iterable[Chart]) -> Section:
     return Section(heading, charts=tuple(charts))
 
 
-def _gains(subject: Subject) -> Section:
+def _gains(subject: Subject, looks: Palette) -> Section:
     by_block = blocks(subject.cases).values()
-    notes = dict.fromkeys(note for block in by_block for note in summary.footnotes(block))
+    notes = dict.fromkeys(note for block in by_block for note in footnotes(block))
     return Section(
         "What Ray gained",
-        (SPREAD_NOTE[subject.unit], *notes),
+        (f"{INTERVALS_NOTE[subject.unit]} {MARKS_NOTE}", *notes),
         tuple(tables.speed_ups(block, subject.unit) for block in by_block),
-        tuple(chart for block in by_block for chart in scaling.speed_ups(block, subject.cores)),
+        tuple(
+            chart for block in by_block for chart in scaling.speed_ups(block, subject.cores, looks)
+        ),
     )
 
 
-def _granularity(lines: Sequence[scaling.Granularity]) -> Section:
-    chart = scaling.granularity(lines)
+def _phases(subject: Subject) -> Iterator[Chart]:
+    for block in blocks(subject.cases).values():
+        if chart := phases(block):
+            yield chart
+
+
+def _granularity(overhead: Overhead) -> Section:
+    chart = scaling.granularity(overhead.lines)
     return Section(
         "How long must a task be?",
-        tables=(tables.metg(lines),) if lines else (),
+        (overhead.source,) if overhead.source else (),
+        tables=(tables.metg(overhead.lines),) if overhead.lines else (),
         charts=(chart,) if chart else (),
     )
 
 
-def _costs(subject: Subject, costs: dict[int, Cost | LawError]) -> Section:
-    if not costs:
+def _costs(subject: Subject, overhead: Overhead) -> Section:
+    if not overhead.costs:
         return Section("")
-    predicted = (tables.predictions(block, costs) for block in blocks(subject.cases).values())
+    predicted = [
+        tables.predictions(" ".join(key), found)
+        for key, block in blocks(subject.cases).items()
+        if (found := costs.predictions(block, overhead.costs))
+    ]
     return Section(
         "Does Ray's cost explain the loss?",
-        (PREDICTION_NOTE,),
-        (tables.ray_costs(costs), *(one for one in predicted if one)),
+        (f"{PREDICTION_NOTE} {overhead.source}".rstrip(),),
+        (tables.ray_costs(overhead.costs), *predicted),
     )
 
 
@@ -132,8 +181,14 @@ def _laws(subject: Subject) -> Section:
 
 def _spreads(subject: Subject) -> Iterator[Chart]:
     for (problem, size), block in blocks(subject.cases).items():
-        own = [Timing(name(case), case.seconds, case.n) for case in block]
+        own = [Timing(case.name, case.seconds, case.n) for case in block]
         if chart := spread(f"{problem} {size}", own, subject.unit):
             yield chart
     if chart := spread("other timings", subject.others, subject.unit):
         yield chart
+
+
+def _others(subject: Subject) -> Section:
+    if not subject.others:
+        return Section("")
+    return Section("Other timings", tables=(tables.timings(subject.others),))

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
@@ -19,15 +19,17 @@ INK = "#010203"  # stands for the page's own text colour
 FAINT = "#888888"
 LEAST_SPAN = 5  # of a logarithmic axis, as a factor
 
-# Told apart on white and on black (3:1 or more on each), by the colour-blind (after Okabe and
-# Ito), and without any colour by marker and dash.
-STYLES = {
+# The contrast is 3:1 or more on white and on black.  The colour-blind can distinguish them (after
+# Okabe and Ito), and so can others without any colour, by marker and dash.
+OWN = {  # of the ways of running that come with rayscale
     "serial": ("#8c6bb1", "o", ":"),
     "ray_whole": ("#d55e00", "s", "--"),
     "ray_per_row": ("#0f8fd0", "^", "-."),
     "ray_blocks": ("#009e73", "D", "-"),
 }
-SPARE = (("#c4679b", "v", "-"), ("#a67c00", "P", "--"), ("#7f7f7f", "X", "-."))
+SPARE_COLOURS = ("#c4679b", "#a67c00", "#7f7f7f")
+SPARE_MARKERS = "vPX*<>p"  # as 3 and 7 have no common factor, 21 ways differ in colour or marker
+SPARE_DASHES = ("-", "--", "-.", ":")
 
 SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,  # a name from a file may hold a $
@@ -71,10 +73,20 @@ class Style:
     dash: str
 
 
-def style(name: str) -> Style:
-    """Return the style of an implementation; of one that the suite does not know, a spare one."""
-    spare = SPARE[crc32(name.encode()) % len(SPARE)]
-    return Style(*STYLES.get(name, spare))
+Palette = Mapping[str, Style]
+
+
+def palette(names: Iterable[str]) -> Palette:
+    """Return a style for each way of running in *names*: no two are drawn alike.
+
+    Ways that rayscale does not know get spare ones in the order of their names.
+    """
+    found = {name: Style(*look) for name, look in OWN.items()}
+    for number, name in enumerate(sorted(set(names) - set(OWN))):
+        colour = SPARE_COLOURS[number % len(SPARE_COLOURS)]
+        marker = SPARE_MARKERS[number % len(SPARE_MARKERS)]
+        found[name] = Style(colour, marker, SPARE_DASHES[number % len(SPARE_DASHES)])
+    return found
 
 
 def slug(*words: str) -> str:

@@ -6,16 +6,18 @@ from functools import partial
 import numpy as np
 from matplotlib.axes import Axes
 
-from rayscale.report.drawing import INK, Chart, chart, logarithmic, slug, style
-from rayscale.saved import comparison
+from rayscale.report.drawing import INK, Chart, Palette, Style, chart, logarithmic, slug
+from rayscale.saved.comparison import compare, in_both
+from rayscale.saved.evidence import Limits
 from rayscale.saved.history import CaseHistory
 from rayscale.saved.launches import Launch
 from rayscale.saved.store import Group, groups
-from rayscale.text import count, duration
+from rayscale.text import count, duration, share
 
 LINES = 8  # of one chart, at most
 CHARTS = 12
-TERMS = comparison.Terms(tolerance=0.05, false_alarm=0.01, miss=0.01)
+TOLERANCE, MISS = 0.05, 0.01  # as the command `rayscale compare` has them by default
+FALSE_ALARM = 0.01  # of any "slower" in all charts of a machine: its series share it
 SIGNS = {"slower": "▲", "faster": "▼"}
 
 Verdicts = Mapping[tuple[str, str, int], str]  # by folder, case and place
@@ -31,44 +33,53 @@ def verdicts(launches: Sequence[Launch]) -> dict[tuple[str, str, int], str]:
     for group in groups(launches):
         by_folder.setdefault(group.folder, []).append(group)
     for folder, own in by_folder.items():
-        baseline: Group | None = None
-        for place, group in enumerate(own):
-            if baseline and len(group.launches) > 1 and len(baseline.launches) > 1:
-                for case, verdict in _against(baseline, group):
-                    found[folder, case, place] = verdict
-            baseline = group if group.is_baseline else baseline
+        pairs = list(_against_baselines(own))
+        limits = Limits(TOLERANCE, FALSE_ALARM / max(1, len(pairs)), MISS)
+        for place, baseline, group in pairs:
+            for case in compare(baseline.launches, group.launches, limits).cases:
+                found[folder, case.id, place] = case.verdict
     return found
 
 
-def _against(baseline: Group, group: Group) -> Iterator[tuple[str, str]]:
-    if comparison.in_both(baseline.launches, group.launches)[0]:
-        compared = comparison.compare(baseline.launches, group.launches, TERMS)
-        yield from ((case.id, case.verdict) for case in compared.cases)
+def _against_baselines(own: Sequence[Group]) -> Iterator[tuple[int, Group, Group]]:
+    """Return the place of each series that can be compared, the baseline before it, and itself."""
+    baseline: Group | None = None
+    for place, group in enumerate(own):
+        several = baseline and min(len(group.launches), len(baseline.launches)) > 1
+        if baseline and several and in_both(baseline.launches, group.launches)[0]:
+            yield place, baseline, group
+        baseline = group if group.is_baseline else baseline
 
 
-def histories(cases: Sequence[CaseHistory], told: Verdicts) -> Iterator[Chart]:
+def charts(cases: Sequence[CaseHistory], found: Verdicts, looks: Palette) -> Iterator[Chart]:
     """Return the times of each kernel, problem and size over the kept runs; of the first many."""
     topics: dict[tuple[str, ...], list[CaseHistory]] = {}
     for case in cases:
         if len(case.medians) > 1:
             topics.setdefault(_topic(case), []).append(case)
     for topic, lines in list(topics.items())[:CHARTS]:
-        shown, left_out = lines[:LINES], len(lines[LINES:])
-        what = " ".join(topic[1:])
+        shown, what = lines[:LINES], " ".join(topic[1:])
         yield chart(
             slug("history", *topic),
             f"History: {what}",
-            f"On {topic[0]}. Look for steps that stay. A star is a baseline, a triangle upward or "
-            "downward the verdict slower or faster than the baseline before it."
-            + (f" Left out: {count(left_out, 'case')}." if left_out else ""),
+            _caption(topic[0], left_out=len(lines[LINES:])),
             "; ".join(
                 f"{_way(case)} from {duration(case.medians[0])} to {duration(case.medians[-1])} "
                 f"over {count(len(case.medians), 'run')}"
                 for case in shown
             ),
-            partial(_paint, shown=shown, told=told),
+            partial(_paint, shown=shown, found=found, looks=looks),
             height=3.4,
         )
+
+
+def _caption(machine: str, left_out: int) -> str:
+    caption = (
+        f"On {machine}. Look for steps that stay. A star is a baseline. A triangle that points up "
+        "or down is the verdict slower or faster than the baseline before it. "
+        f"Any false 'slower' in this machine's charts has a chance of {share(FALSE_ALARM)} or less."
+    )
+    return caption + (f" Left out: {count(left_out, 'case')}." if left_out else "")
 
 
 def _topic(history: CaseHistory) -> tuple[str, ...]:
@@ -86,9 +97,10 @@ def _way(history: CaseHistory) -> str:
     return f"{case.implementation} cpus{case.cpus}"
 
 
-def _paint(axes: Axes, shown: Sequence[CaseHistory], told: Verdicts) -> None:
+def _paint(axes: Axes, shown: Sequence[CaseHistory], found: Verdicts, looks: Palette) -> None:
     for history in shown:
-        _paint_line(axes, history, shown, told)
+        _paint_line(axes, history, shown, looks)
+        _mark(axes, history, found, looks)
     last = max(history.places[-1] for history in shown)
     names = {
         place: revision
@@ -103,13 +115,17 @@ def _paint(axes: Axes, shown: Sequence[CaseHistory], told: Verdicts) -> None:
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.35), ncols=2)
 
 
+def _look(history: CaseHistory, looks: Palette) -> Style:
+    """Return a way's style; another suite's test, which runs no such way, has serial's."""
+    return looks[history.case.implementation or "serial"]
+
+
 def _paint_line(
-    axes: Axes, history: CaseHistory, shown: Sequence[CaseHistory], told: Verdicts
+    axes: Axes, history: CaseHistory, shown: Sequence[CaseHistory], looks: Palette
 ) -> None:
-    case = history.case
+    case, look = history.case, _look(history, looks)
     alike = [one.case for one in shown if one.case.implementation == case.implementation]
     most = max(one.cpus or 1 for one in alike)
-    look = style(case.implementation or "")
     axes.plot(
         history.places,
         history.medians,
@@ -120,11 +136,16 @@ def _paint_line(
         linestyle=look.dash,
         label=_way(history),
     )
+
+
+def _mark(axes: Axes, history: CaseHistory, found: Verdicts, looks: Palette) -> None:
+    """Draw a star for each baseline, and a triangle for each verdict that is not "same"."""
     points = zip(history.places, history.medians, history.baselines, strict=True)
     for place, seconds, is_baseline in points:
         if is_baseline:
-            axes.plot(place, seconds, marker="*", markersize=9, color=look.colour)
-        if sign := SIGNS.get(told.get((history.folder, case.id, place), "")):
+            colour = _look(history, looks).colour
+            axes.plot(place, seconds, marker="*", markersize=9, color=colour)
+        if sign := SIGNS.get(found.get((history.folder, history.case.id, place), "")):
             axes.annotate(
                 sign,
                 (place, seconds),

@@ -17,46 +17,33 @@ ROWS = 30  # of one chart, at most
 
 def phases(block: Sequence[MeasuredCase]) -> Chart | None:
     """Return where the time of each Ray call of a problem and size goes; None if not noted."""
-    told = [case for case in block if case.phases]
-    noted, left_out = told[:ROWS], len(told[ROWS:])
+    with_phases = [case for case in block if case.phases]
+    noted = with_phases[:ROWS]
     if not noted:
         return None
     what = f"{noted[0].problem} {noted[0].size}"
     return chart(
         slug("phases", what),
         f"Where the time goes: {what}",
-        "Look for executing: that alone is the kernel. Start is until it first runs, waiting is "
-        "between its calls, when a CPU does Ray's work or none, fetching is after the last one. "
-        "Noted in a pass of its own: beside each bar is how long that took, and how far it missed "
-        "the timed median." + (f" Left out: {count(left_out, 'case')}." if left_out else ""),
-        "; ".join(f"{name(case)}: {_said(case)}" for case in noted),
+        _caption(left_out=len(with_phases[ROWS:])),
+        "; ".join(f"{case.name}: {_described(case)}" for case in noted),
         partial(_paint, noted=noted),
         height=1.2 + 0.3 * len(noted),
     )
 
 
-def name(case: MeasuredCase) -> str:
-    """Return a case's name within its problem and size."""
-    words = [case.kernel, case.implementation, *([] if case.is_serial else [f"cpus{case.cpus}"])]
-    return " ".join(words)
+def _caption(left_out: int) -> str:
+    caption = (
+        "Look for executing: that alone is the kernel. Start is the time until it first runs. "
+        "Waiting is the time between its calls, when a CPU does Ray's work or nothing. Fetching is "
+        "the time after the last one. The phases were noted in a pass of their own: each bar says "
+        "how long that pass took, and how far this is from the timed median."
+    )
+    return caption + (f" Left out: {count(left_out, 'case')}." if left_out else "")
 
 
 def _paint(axes: Axes, noted: Sequence[MeasuredCase]) -> None:
-    names = [name(case) for case in noted]
-    left = [0.0] * len(noted)
-    for phase, (colour, hatch) in zip(PHASES, LOOKS, strict=True):
-        widths = [100 * _share(case, phase) for case in noted]
-        axes.barh(
-            names,
-            widths,
-            left=left,
-            label=phase,
-            color=colour,
-            hatch=hatch,
-            edgecolor="#ffffff",
-            linewidth=0.3,
-        )
-        left = [start + width for start, width in zip(left, widths, strict=True)]
+    _paint_bars(axes, noted)
     for row, case in enumerate(noted):
         axes.annotate(
             f"{duration(_whole(case))} ({_miss(case)})",
@@ -74,6 +61,29 @@ def _paint(axes: Axes, noted: Sequence[MeasuredCase]) -> None:
     )
 
 
+def _paint_bars(axes: Axes, noted: Sequence[MeasuredCase]) -> None:
+    names = [_short(case) for case in noted]
+    left = [0.0] * len(noted)
+    for phase, (colour, hatch) in zip(PHASES, LOOKS, strict=True):
+        widths = [100 * _share(case, phase) for case in noted]
+        axes.barh(
+            names,
+            widths,
+            left=left,
+            label=phase,
+            color=colour,
+            hatch=hatch,
+            edgecolor="#ffffff",
+            linewidth=0.3,
+        )
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+
+
+def _short(case: MeasuredCase) -> str:
+    """Return a case's name, short enough to stand to the left of its bar."""
+    return f"{case.kernel} {case.implementation} cpus{case.cpus}"
+
+
 def _whole(case: MeasuredCase) -> float:
     return sum((case.phases or {})[phase] for phase in PHASES)
 
@@ -82,7 +92,7 @@ def _share(case: MeasuredCase, phase: str) -> float:
     return (case.phases or {})[phase] / _whole(case)
 
 
-def _said(case: MeasuredCase) -> str:
+def _described(case: MeasuredCase) -> str:
     return ", ".join(f"{phase} {percent(_share(case, phase))}" for phase in PHASES)
 
 

@@ -1,34 +1,32 @@
 """Charts of scaling: speed-up against CPUs, time against size, efficiency against task length."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from statistics import median
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
 
-from rayscale.intervals import Interval, median_interval, speed_up
-from rayscale.measured import MeasuredCase
+from rayscale.intervals import Interval
+from rayscale.report.break_even import BreakEven, break_even, lines, sizes
 from rayscale.report.drawing import (
     FAINT,
     INK,
+    OWN,
     Chart,
+    Palette,
     chart,
     logarithmic,
     slug,
-    style,
 )
-from rayscale.report.subject import Probe
-from rayscale.suite.gain import Gain, gain
-from rayscale.suite.laws import break_even, metg
+from rayscale.report.granularity import Granularity
+from rayscale.suite.gain import Block, Gain, gain
 from rayscale.text import count, digits, duration, percent
 
-Block = Sequence[MeasuredCase]
 WIDE = 20  # times: values that lie further apart are shown on a logarithmic axis
 
 
-def speed_ups(block: Block, cores: int | None) -> Iterator[Chart]:
+def speed_ups(block: Block, cores: int | None, looks: Palette) -> Iterator[Chart]:
     """Return, for each kernel of a problem and size, its speed-ups against CPUs."""
     for kernel in dict.fromkeys(case.kernel for case in block):
         rays = (case for case in block if case.kernel == kernel and not case.is_serial)
@@ -39,36 +37,23 @@ def speed_ups(block: Block, cores: int | None) -> Iterator[Chart]:
         yield chart(
             slug("speed-up", what),
             f"Speed-up: {what}",
-            "Look how far each line stays below the thin grey ideal, and whether it stays above "
-            "the dotted 1, which is serial.",
-            "; ".join(
-                f"{one.case.implementation} on {count(one.case.cpus, 'CPU')} is "
-                f"{digits(one.ratio)} times as fast as serial"
-                for one in gains
-            ),
-            partial(_paint_speed_ups, gains=gains, cores=cores),
+            "Look how far each line stays below the thin grey ideal, and whether its bars stay "
+            "above the dotted 1, which is serial. A bar is the 95 % interval.",
+            "; ".join(f"{one.case.way}: {one.ratio} as fast as serial" for one in gains),
+            partial(_paint_speed_ups, gains=gains, cores=cores, looks=looks),
         )
 
 
-def _paint_speed_ups(axes: Axes, gains: Sequence[Gain], cores: int | None) -> None:
-    for name in dict.fromkeys(one.case.implementation for one in gains):
-        _paint_line(axes, name, [one for one in gains if one.case.implementation == name])
+def _paint_speed_ups(axes: Axes, gains: Sequence[Gain], cores: int | None, looks: Palette) -> None:
+    for way in dict.fromkeys(one.case.implementation for one in gains):
+        _paint_line(axes, way, [one for one in gains if one.case.implementation == way], looks)
     counts = {one.case.cpus for one in gains}
     ends = [1, max(2, *counts)]
     axes.plot(ends, ends, color=FAINT, linewidth=0.8, label="ideal")
     axes.axhline(1, color=FAINT, linewidth=0.8, linestyle=":")
     if cores and cores <= ends[1]:
-        axes.axvline(cores, color=FAINT, linewidth=0.6, linestyle="--")
-        axes.annotate(
-            count(cores, "core"),
-            (cores, 0.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(-3, 3),
-            textcoords="offset points",
-            ha="right",
-            color=INK,
-        )
-    ratios = [one.ratio for one in gains]
+        _mark_cores(axes, cores)
+    ratios = [one.ratio.value for one in gains]
     if WIDE * min(ratios) < 1 or max(ratios) > WIDE * min(ratios):
         logarithmic(axes, "y", digits)
     else:
@@ -79,222 +64,153 @@ def _paint_speed_ups(axes: Axes, gains: Sequence[Gain], cores: int | None) -> No
     axes.legend()
 
 
-def _paint_line(axes: Axes, name: str, gains: Sequence[Gain]) -> None:
-    line = sorted(gains, key=lambda one: one.case.cpus)
-    bounds = [one.interval or (one.ratio, one.ratio) for one in line]
-    look = style(name)
-    axes.errorbar(
-        [one.case.cpus for one in line],
-        [one.ratio for one in line],
-        yerr=[
-            [one.ratio - low for one, (low, _) in zip(line, bounds, strict=True)],
-            [high - one.ratio for one, (_, high) in zip(line, bounds, strict=True)],
-        ],
-        color=look.colour,
-        marker=look.marker,
-        linestyle=look.dash,
-        capsize=3,
-        label=name,
+def _mark_cores(axes: Axes, cores: int) -> None:
+    axes.axvline(cores, color=FAINT, linewidth=0.6, linestyle="--")
+    axes.annotate(
+        count(cores, "core"),
+        (cores, 0.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-3, 3),
+        textcoords="offset points",
+        ha="right",
+        color=INK,
     )
 
 
-def times_by_size(cases: Block) -> Iterator[Chart]:
+def _paint_line(axes: Axes, way: str, gains: Sequence[Gain], looks: Palette) -> None:
+    line = sorted(gains, key=lambda one: one.case.cpus)
+    axes.errorbar(
+        [one.case.cpus for one in line],
+        [one.ratio.value for one in line],
+        yerr=_bars([(one.ratio.value, one.ratio.interval) for one in line]),
+        capsize=3,
+        label=way,
+        **_look(looks, way),
+    )
+
+
+def _bars(points: Sequence[tuple[float, Interval | None]]) -> tuple[list[float], list[float]]:
+    """Return how far the interval of each point reaches down and up; 0 where there is none."""
+    bounds = [(value, interval or Interval(value, value)) for value, interval in points]
+    return [value - low for value, (low, _) in bounds], [
+        high - value for value, (_, high) in bounds
+    ]
+
+
+def _look(looks: Palette, way: str) -> dict[str, Any]:
+    """Return how matplotlib is to draw a way of running."""
+    look = looks[way]
+    return {"color": look.colour, "marker": look.marker, "linestyle": look.dash}
+
+
+def times_by_size(cases: Block, looks: Palette) -> Iterator[Chart]:
     """Return, for each kernel measured at several sizes, its times against the size."""
     for problem, kernel in dict.fromkeys((case.problem, case.kernel) for case in cases):
-        both = [case for case in cases if (case.problem, case.kernel) == (problem, kernel)]
-        own = [case for case in both if not case.oversubscribed]
-        lines = _by_implementation(own)
-        if len({case.points for case in own}) < 2 or len(lines) < 2:
+        own = lines([case for case in cases if (case.problem, case.kernel) == (problem, kernel)])
+        if len(own) < 2 or len(sizes([case for line in own.values() for case in line])) < 2:
             continue
         even = {
-            name: size
-            for name, line in lines.items()
-            if name != "serial" and (size := _break_even(lines.get("serial", []), line))
+            way: break_even(own["serial"], line)
+            for way, line in own.items()
+            if way != "serial" and "serial" in own
         }
-        said = [
-            f"{name} overtakes it {_place(even.get(name), own)}"
-            for name in lines
-            if name != "serial" and "serial" in lines
-        ]
+        said = "; ".join(f"{way} {one.words}" for way, one in even.items())
         yield chart(
             slug("size", problem, kernel),
             f"Time against size: {problem} {kernel}",
-            "Look where a Ray line crosses the serial one: above that size, marked by a dotted "
-            f"line, Ray pays. Here {'; '.join(said) or 'there is no serial case'}.",
+            "Look where a Ray line crosses the serial one: above that size Ray pays. It lies in "
+            f"the shaded part, between two sizes whose intervals are apart. Here {said}."
+            if said
+            else "There is no serial case to compare with.",
             "; ".join(
-                f"{name} takes {duration(case.median)} for {case.points:,} points"
-                for name, line in lines.items()
+                f"{case.name} takes {duration(case.median)} for {case.size}"
+                for line in own.values()
                 for case in line
             ),
-            partial(_paint_times, lines=lines, even=even),
+            partial(_paint_times, own=own, even=even, looks=looks),
         )
 
 
-def _place(size: float | None, cases: Block) -> str:
-    """Return at which of the sizes of *cases* an implementation overtakes another, in words."""
-    sizes = [case.points for case in cases]
-    if size is None:
-        return f"at none up to {max(sizes):,} points"
-    if size <= min(sizes):
-        return f"at all from {min(sizes):,} points on"
-    return f"at about {float(f'{size:.2g}'):,.0f} points"
-
-
-def _by_implementation(cases: Block) -> dict[str, list[MeasuredCase]]:
-    """Return each implementation's cases at its most CPUs, by size."""
-    lines = {}
-    for name in dict.fromkeys(case.implementation for case in cases):
-        own = [case for case in cases if case.implementation == name]
-        most = max(case.cpus for case in own)
-        lines[name] = sorted(
-            (case for case in own if case.cpus == most), key=lambda case: case.points
-        )
-    return lines
-
-
-def _break_even(serial: Block, line: Block) -> float | None:
-    """Return the size from which on *line* beats *serial*, by the sizes that both have."""
-    of_serial = {case.points: case.median for case in serial}
-    both = [case for case in line if case.points in of_serial]
-    if not both:
-        return None
-    return break_even(
-        [case.points for case in both],
-        [of_serial[case.points] for case in both],
-        [case.median for case in both],
-    )
-
-
-def _paint_times(axes: Axes, lines: Mapping[str, Block], even: Mapping[str, float]) -> None:
-    for name, line in lines.items():
-        look = style(name)
-        axes.plot(
-            [case.points for case in line],
+def _paint_times(
+    axes: Axes,
+    own: Mapping[str, Block],
+    even: Mapping[str, BreakEven],
+    looks: Palette,
+) -> None:
+    places = _places([case for line in own.values() for case in line])
+    for way, line in own.items():
+        axes.errorbar(
+            [places[case.size] for case in line],
             [case.median for case in line],
-            color=look.colour,
-            marker=look.marker,
-            linestyle=look.dash,
-            label=name if name == "serial" else f"{name}, {count(line[0].cpus, 'CPU')}",
+            yerr=_bars([(case.median, case.interval) for case in line]),
+            capsize=2,
+            label=way if way == "serial" else f"{way}, {count(line[0].cpus, 'CPU')}",
+            **_look(looks, way),
         )
-        if name in even:
-            axes.axvline(even[name], color=look.colour, linewidth=0.9, linestyle=":")
-    logarithmic(axes, "x", EngFormatter(sep=""))
+        if (found := even.get(way)) and found.below and found.above:
+            ends = places[found.below.size], places[found.above.size]
+            axes.axvspan(*ends, color=looks[way].colour, alpha=0.12, linewidth=0)
+    if all(case.points for line in own.values() for case in line):
+        logarithmic(axes, "x", EngFormatter(sep=""))
+        shape = next(iter(own.values()))[0].shape
+        axes.set_xlabel("points" if len(shape) > 1 else "items")
+    else:
+        axes.set_xticks(list(places.values()), list(places))
+        axes.set_xlabel("size")
     logarithmic(axes, "y", duration)
-    axes.set_xlabel("points")
     axes.set_ylabel("time of a call")
     axes.legend()
 
 
-@dataclass(frozen=True)
-class Granularity:
-    """What share of the ideal tasks of some lengths reach, on some CPUs."""
-
-    cpus: int
-    lengths: tuple[float, ...]  # seconds, ascending, as measured serially
-    efficiencies: tuple[float, ...]
-    bounds: tuple[Interval | None, ...]  # of these, 95 %
-
-    @property
-    def metg(self) -> float | None:
-        """How long a task must be for half of the ideal, in seconds; None if none is so long."""
-        return metg(self.lengths, self.efficiencies)
-
-    def __str__(self) -> str:
-        """Return that length in words, with its interval: where the bounds cross half."""
-        longest = duration(self.lengths[-1])
-        if self.metg is None:
-            return f"more than {longest}"
-        if self.metg == self.lengths[0]:
-            return f"at most {duration(self.metg)}"
-        bounds = [bound for bound in self.bounds if bound]
-        if len(bounds) < len(self.lengths):
-            return f"{duration(self.metg)} ~"
-        low = metg(self.lengths, [bound.high for bound in bounds])
-        high = metg(self.lengths, [bound.low for bound in bounds])
-        ends = [duration(end) if end else f"over {longest}" for end in (low, high)]
-        return f"{duration(self.metg)} [{', '.join(ends)}]"
+def _places(cases: Block) -> dict[str, float]:
+    """Return where each size stands on the axis: at its points, or one after the other."""
+    points = {case.size: case.points for case in cases}
+    order = sizes(cases)
+    if all(points.values()):
+        return {size: float(points[size] or 0) for size in order}
+    return {size: float(place) for place, size in enumerate(order)}
 
 
-def granularities(probes: Iterable[Probe]) -> list[Granularity]:
-    """Return the efficiencies of tasks by their length, for each CPU count."""
-    own = [one for one in probes if one.name == "task_length" and one.length is not None]
-    serial = {one.length: one for one in own if one.implementation == "serial"}
-    rays = [one for one in own if one.implementation != "serial" and one.length in serial]
-    return [
-        _granularity(
-            cpus,
-            sorted(
-                ((serial[one.length], one) for one in rays if one.cpus == cpus),
-                key=lambda pair: pair[1].length or 0.0,
-            ),
-        )
-        for cpus in sorted({one.cpus for one in rays})
-    ]
-
-
-def _granularity(cpus: int, line: Sequence[tuple[Probe, Probe]]) -> Granularity:
-    """Return what *line* has: pairs of the serial probe and Ray's, of the same length."""
-    ideal = [ray.tasks / serial.tasks / cpus for serial, ray in line]
-    return Granularity(
-        cpus,
-        tuple(median(serial.seconds) / serial.tasks for serial, _ in line),
-        tuple(
-            share * median(serial.seconds) / median(ray.seconds)
-            for share, (serial, ray) in zip(ideal, line, strict=True)
-        ),
-        tuple(
-            _efficiency(share, serial, ray)
-            for share, (serial, ray) in zip(ideal, line, strict=True)
-        ),
-    )
-
-
-def _efficiency(ideal: float, serial: Probe, ray: Probe) -> Interval | None:
-    """Return the interval of the share of the *ideal* that Ray's tasks reach."""
-    ends = median_interval(serial.seconds, 0.975), median_interval(ray.seconds, 0.975)
-    if ends[0] is None or ends[1] is None:
-        return None
-    low, high = speed_up(ends[0], ends[1])
-    return Interval(ideal * low, ideal * high)
-
-
-def granularity(lines: Sequence[Granularity]) -> Chart | None:
+def granularity(own: Sequence[Granularity]) -> Chart | None:
     """Return efficiency against the length of a task; None where it was not measured."""
-    if not lines:
+    if not own:
         return None
     return chart(
         "granularity",
         "Efficiency against the length of a task",
         "Look where a line crosses 50 %: so long must a task be, METG(50 %), for Ray to make half "
-        "of what the CPUs can give.",
+        "of what the CPUs can give. A bar is the 95 % interval.",
         "; ".join(
             f"{count(line.cpus, 'CPU')}: "
             + ", ".join(
-                f"{percent(share)} at {duration(length)}"
+                f"{percent(share.value)} at {duration(length)}"
                 for length, share in zip(line.lengths, line.efficiencies, strict=True)
             )
-            for line in lines
+            for line in own
         ),
-        partial(_paint_granularity, lines=lines),
+        partial(_paint_granularity, own=own),
     )
 
 
-def _paint_granularity(axes: Axes, lines: Sequence[Granularity]) -> None:
+def _paint_granularity(axes: Axes, own: Sequence[Granularity]) -> None:
     # Ray's way of running is the same in all: what differs is the count, by marker and opacity.
-    look = style("ray_per_row")
-    for place, line in enumerate(lines):
-        alpha = (place + 1) / len(lines)
-        axes.plot(
+    colour, _, _ = OWN["ray_per_row"]
+    for place, line in enumerate(own):
+        shares = [(100 * one.value, one.interval) for one in line.efficiencies]
+        scaled = [(value, _per_cent(interval)) for value, interval in shares]
+        axes.errorbar(
             line.lengths,
-            [share * 100 for share in line.efficiencies],
-            color=look.colour,
-            alpha=0.4 + 0.6 * alpha,
+            [value for value, _ in scaled],
+            yerr=_bars(scaled),
+            capsize=2,
+            color=colour,
+            alpha=0.4 + 0.6 * (place + 1) / len(own),
             marker="os^Dv"[place % 5],
             linestyle=("-", "--", "-.", ":")[place % 4],
             label=count(line.cpus, "CPU"),
         )
-        if line.metg and line.metg > line.lengths[0]:
-            axes.plot([line.metg] * 2, [0, 50], color=look.colour, linewidth=0.9, linestyle=":")
+        if metg := line.metg:
+            axes.axvspan(*metg.interval, color=colour, alpha=0.12, linewidth=0)
     axes.axhline(100, color=FAINT, linewidth=0.8, label="ideal")
     axes.axhline(50, color=FAINT, linewidth=0.8, linestyle=":")
     logarithmic(axes, "x", duration)
@@ -302,3 +218,7 @@ def _paint_granularity(axes: Axes, lines: Sequence[Granularity]) -> None:
     axes.set_xlabel("length of a task")
     axes.set_ylabel("per cent of the ideal")
     axes.legend()
+
+
+def _per_cent(interval: Interval | None) -> Interval | None:
+    return Interval(100 * interval.low, 100 * interval.high) if interval else None

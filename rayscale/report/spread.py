@@ -23,30 +23,32 @@ def spread(title: str, timings: Sequence[Timing], unit: str) -> Chart | None:
 
     None where no case has more than one.
     """
-    told = [one for one in timings if len(one.seconds) > 1]
-    if not told:
+    several = [one for one in timings if len(one.seconds) > 1]
+    if not several:
         return None
-    widest = sorted(told, key=lambda one: -max(one.seconds) / min(one.seconds))[:ROWS]
-    shown = [one for one in told if one in widest]
-    left_out = len(told) - len(shown)
-    caption = (
-        f"Look for dashes far to the right, rare slow {plural(unit)}, and for two clusters, "
-        f"two states of the machine. A dash is a {unit} (of {DOTS} at most, evenly by rank, the "
-        "ends included); the bar holds the middle half."
-    )
-    if left_out:
-        caption += f" Left out: the {count(left_out, 'case')} that spread least."
+    widest = sorted(several, key=lambda one: -max(one.seconds) / min(one.seconds))[:ROWS]
+    shown = [one for one in several if one in widest]
     return chart(
         slug("spread", title),
         f"Spread: {title}",
-        caption,
-        "; ".join(_said(one) for one in shown),
+        _caption(unit, left_out=len(several) - len(shown)),
+        "; ".join(_described(one) for one in shown),
         partial(_paint, shown=shown, unit=unit),
         height=1.0 + 0.22 * len(shown),
     )
 
 
-def _said(one: Timing) -> str:
+def _caption(unit: str, left_out: int) -> str:
+    caption = (
+        f"Look for dashes far to the right, which are rare slow {plural(unit)}, and for two "
+        f"clusters, which are two states of the machine. A dash is a {unit}; of more than {DOTS}, "
+        "so many are shown, evenly by rank, with both ends. The bar holds the middle half."
+    )
+    rest = f" Left out: the {count(left_out, 'case')} that spread least."
+    return caption + (rest if left_out else "")
+
+
+def _described(one: Timing) -> str:
     middle = float(np.median(one.seconds))
     low, high = min(one.seconds) / middle, max(one.seconds) / middle
     return (

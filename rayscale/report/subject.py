@@ -1,13 +1,18 @@
 """What a report is about: one run, or the launches of a series, read whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
 
 import msgspec
 
-from rayscale.measured import MeasuredCase, Words, words
+from rayscale.intervals import Interval, median_interval
+from rayscale.measured import MeasuredCase, ProbeWords, Words, words
 from rayscale.saved import raw
 from rayscale.saved.launches import Launch
+
+RECENT = 50  # runs that are searched for probes, the newest first: to read one takes some ms
 
 
 @dataclass(frozen=True)
@@ -18,17 +23,30 @@ class Timing:
     seconds: tuple[float, ...]
     rounds: int
 
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return median(self.seconds)
+
+    @property
+    def interval(self) -> Interval | None:
+        """A 97.5 % interval of the median: two make a 95 % one of their ratio."""
+        return median_interval(self.seconds, confidence=0.975)
+
+    @property
+    def n(self) -> int:
+        """How many observations the median is of."""
+        return self.rounds
+
 
 @dataclass(frozen=True)
-class Probe:
-    """What a probe of Ray's own cost took, in the middle, and what it did."""
+class ProbeTiming(Timing):
+    """What a probe of Ray's own cost took, and what it did."""
 
-    name: str
     implementation: str
     cpus: int
     tasks: int
     bytes_moved: int
-    seconds: tuple[float, ...]
     length: float | None  # of a task as intended, in seconds
 
 
@@ -41,15 +59,15 @@ class Subject:
 
     launches: tuple[Launch, ...]
     cases: tuple[MeasuredCase, ...]
-    probes: tuple[Probe, ...]
+    probes: tuple[ProbeTiming, ...]
     others: tuple[Timing, ...]
     dropped: tuple[str, ...]  # what not all launches have
 
     @property
     def cores(self) -> int | None:
-        """How many CPUs the machine had for it, if that is told."""
-        told = self.launches[0].hardware.get("cpus")
-        return int(told) if told else None
+        """How many CPUs the machine had for it, if that was saved."""
+        cpus = self.launches[0].hardware.get("cpus")
+        return int(cpus) if cpus else None
 
     @property
     def failed(self) -> list[str]:
@@ -61,43 +79,45 @@ class Subject:
         """What a case's numbers are of."""
         return "launch" if len(self.launches) > 1 else "round"
 
+    @property
+    def fair_probes(self) -> tuple[ProbeTiming, ...]:
+        """The probes that had as many CPUs as they asked for."""
+        return tuple(one for one in self.probes if self.cores is None or one.cpus <= self.cores)
+
 
 def read(launches: Sequence[Launch]) -> Subject:
     """Return what *launches*, one or those of a series, measured; cases that all of them have."""
-    by_name = [
-        {benchmark.fullname: benchmark for benchmark in raw.benchmarks(launch)}
-        for launch in launches
-    ]
-    cases: list[MeasuredCase] = []
-    probes: list[Probe] = []
-    others: list[Timing] = []
-    everything = {name: None for one in by_name for name in one}
+    by_name = [{one.fullname: one for one in raw.benchmarks(launch)} for launch in launches]
+    everything = dict.fromkeys(name for one in by_name for name in one)
     common = [name for name in everything if all(name in one for one in by_name)]
-    for name in common:
-        first = by_name[0][name]
-        seconds, rounds = _numbers([one[name].stats for one in by_name])
-        probe = words(first.extra_info)
-        if isinstance(probe, Words):
-            phases = _middle([one[name].extra_info.get("phases") for one in by_name])
-            fields = msgspec.structs.asdict(probe) | {"phases": phases}
-            cases.append(MeasuredCase(**fields, seconds=seconds, rounds=rounds))
-        elif probe is not None:
-            probes.append(
-                Probe(
-                    *(probe.overhead, probe.implementation, probe.cpus, probe.tasks),
-                    *(probe.bytes_moved, seconds, probe.seconds),
-                )
-            )
-        else:
-            others.append(Timing(name, seconds, rounds))
-    dropped = tuple(name for name in everything if name not in common)
-    return Subject(tuple(launches), tuple(cases), tuple(probes), tuple(others), dropped)
+    read_all = [_measured(name, [one[name] for one in by_name]) for name in common]
+    return Subject(
+        tuple(launches),
+        cases=tuple(one for one in read_all if isinstance(one, MeasuredCase)),
+        probes=tuple(one for one in read_all if isinstance(one, ProbeTiming)),
+        others=tuple(one for one in read_all if type(one) is Timing),
+        dropped=tuple(name for name in everything if name not in common),
+    )
 
 
-def _middle(phases: Sequence[dict[str, float] | None]) -> dict[str, float] | None:
+def _measured(name: str, saved: Sequence[raw.Benchmark]) -> MeasuredCase | ProbeTiming | Timing:
+    """Return what is *saved* of one benchmark in each launch."""
+    seconds, rounds = _numbers([one.stats for one in saved])
+    match words(saved[0].extra_info):
+        case Words() as own:
+            phases = _middle([one.extra_info.get("phases") for one in saved])
+            fields = msgspec.structs.asdict(own) | {"phases": phases}
+            return MeasuredCase(**fields, seconds=seconds, rounds=rounds, id=name)
+        case ProbeWords() as own:
+            did = own.implementation, own.cpus, own.tasks, own.bytes_moved
+            return ProbeTiming(own.overhead, seconds, rounds, *did, own.seconds)
+    return Timing(name, seconds, rounds)
+
+
+def _middle(phases: Sequence[Mapping[str, float] | None]) -> dict[str, float] | None:
     """Return the phases of the launch whose call took neither longest nor shortest."""
     noted = sorted((one for one in phases if one), key=lambda one: sum(one.values()))
-    return noted[len(noted) // 2] if noted else None
+    return dict(noted[len(noted) // 2]) if noted else None
 
 
 def _numbers(stats: Sequence[raw.Stats]) -> tuple[tuple[float, ...], int]:
@@ -105,3 +125,16 @@ def _numbers(stats: Sequence[raw.Stats]) -> tuple[tuple[float, ...], int]:
     if len(stats) > 1:
         return tuple(one.median for one in stats), len(stats)
     return stats[0].data or (stats[0].median,), stats[0].rounds
+
+
+def with_probes(subject: Subject, kept: Sequence[Launch]) -> Subject | None:
+    """Return *subject*, if it has probes, or the newest of the *kept* runs of its machine that has.
+
+    None if there is none among the newest.
+    """
+    if subject.probes:
+        return subject
+    machine = Path(subject.launches[0].file).parent
+    own = [one for one in kept if Path(one.file).parent == machine]
+    newest = sorted(own, key=lambda one: one.when, reverse=True)[:RECENT]
+    return next((found for one in newest if (found := read([one])).probes), None)

@@ -1,21 +1,18 @@
 """The tables of a report: machine, speed-ups, laws, and Ray's cost beside what was measured."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
-from rayscale.intervals import Interval
-from rayscale.measured import MeasuredCase, blocks
-from rayscale.report.phases import name
-from rayscale.report.scaling import Granularity
-from rayscale.report.subject import Probe, Subject, Timing
+from rayscale.measured import blocks
+from rayscale.report.costs import MIB, Fitted, Prediction, RayCosts, misfit, seconds_of
+from rayscale.report.granularity import Granularity
+from rayscale.report.subject import Subject, Timing
 from rayscale.saved.launches import Launch
 from rayscale.suite import laws
-from rayscale.suite.gain import Gain, gain
-from rayscale.suite.laws import Cost, Estimate, LawError, Work
+from rayscale.suite.gain import Block, Gain, gain
+from rayscale.suite.laws import Estimate, LawError
+from rayscale.suite.sentences import marked, sizes_of
 from rayscale.text import count, digits, duration, percent, plural
-
-Block = Sequence[MeasuredCase]
 
 
 @dataclass(frozen=True)
@@ -36,53 +33,45 @@ def machine(launches: Sequence[Launch]) -> Table:
             fields.setdefault(field.replace("_", " "), {})[str(value)] = None
     first = launches[0]
     moments = dict.fromkeys(f"{one.when:%Y-%m-%d %H:%M} UTC" for one in (first, launches[-1]))
-    told = {
+    shown = {
         "run": f"{first.name}, {count(len(launches), 'launch')}",
         "revision": " or ".join(dict.fromkeys(launch.revision for launch in launches)),
         "measured": " to ".join(moments),
         **{field: " or ".join(values) for field, values in fields.items()},
     }
-    return Table("Machine and versions", ("", "value"), tuple(told.items()), words=2)
+    return Table("Machine and versions", ("", "value"), tuple(shown.items()), words=2)
 
 
 def speed_ups(block: Block, unit: str) -> Table:
     """Return each case of a problem and size with its time, speed-up and efficiency."""
+    median = f"median (n {plural(unit)})"
     return Table(
-        f"{block[0].problem} {block[0].size} ({' x '.join(map(str, block[0].shape)) or '-'})",
-        (
-            "kernel",
-            "implementation",
-            "CPUs",
-            f"median (n {plural(unit)})",
-            "speed-up [95 %]",
-            "efficiency",
+        f"{block[0].problem} {sizes_of(block[0])}",
+        ("kernel", "implementation", "CPUs", median, "speed-up [95 %]", "efficiency"),
+        tuple(
+            (
+                *(case.kernel, case.implementation, str(case.cpus)),
+                f"{duration(case.median)}{marked(case)} (n={case.n})",
+                *_gained(None if case.is_serial else gain(case, block)),
+            )
+            for case in block
         ),
-        tuple(_speed_up(case, block) for case in block),
         words=2,
     )
 
 
-def _speed_up(case: MeasuredCase, block: Block) -> tuple[str, ...]:
-    mark = "*" if case.oversubscribed else ""
-    time = f"{duration(case.median)}{mark} (n={case.n})"
-    over_serial = None if case.is_serial else gain(case, block)
-    ratio = ratio_of(over_serial.ratio, over_serial.interval) if over_serial else "-"
-    efficiency = percent(over_serial.efficiency) if over_serial else "-"
-    return case.kernel, case.implementation, str(case.cpus), time, ratio, efficiency
-
-
-def ratio_of(ratio: float, interval: Interval | None) -> str:
-    """Return a ratio with its interval, such as 1.89x [1.87, 1.91]."""
-    spread = f"[{digits(interval.low)}, {digits(interval.high)}]" if interval else "~"
-    return f"{digits(ratio)}x {spread}"
+def _gained(over_serial: Gain | None) -> tuple[str, str]:
+    if over_serial is None:
+        return "-", "-"
+    return over_serial.ratio.figure, percent(over_serial.efficiency.value)
 
 
 def timings(others: Sequence[Timing]) -> Table:
-    """Return what was timed and is no case of a kernel."""
+    """Return what was timed and is not a case of a kernel."""
     return Table(
         "Other timings",
         ("test", "median", "n"),
-        tuple((one.name, duration(median(one.seconds)), str(one.rounds)) for one in others),
+        tuple((one.name, duration(one.median), str(one.n)) for one in others),
     )
 
 
@@ -91,97 +80,69 @@ def metg(lines: Sequence[Granularity]) -> Table:
     return Table(
         "How long a task must be, METG(50 %)",
         ("CPUs", "for half of the ideal [95 %]"),
-        tuple((str(line.cpus), str(line)) for line in lines),
+        tuple((str(line.cpus), line.known or f"cannot be told: {line.doubt}") for line in lines),
     )
 
 
-def costs(probes: Sequence[Probe]) -> dict[int, Cost | LawError]:
-    """Return what a task and a byte cost, by CPU count, or why that cannot be told."""
-    moved = [one for one in probes if one.name != "task_length"]
-    found: dict[int, Cost | LawError] = {}
-    for cpus in sorted({one.cpus for one in moved}):
-        observed = [
-            Work(one.tasks, one.bytes_moved, median(one.seconds))
-            for one in moved
-            if one.cpus == cpus
-        ]
-        try:
-            found[cpus] = laws.ray_cost(observed)
-        except LawError as error:
-            found[cpus] = error
-    return found
-
-
-def ray_costs(found: dict[int, Cost | LawError]) -> Table:
-    """Return the cost model's terms."""
+def ray_costs(costs: Sequence[RayCosts]) -> Table:
+    """Return the cost model's terms, and how far it misses the calls that it was fitted to."""
+    rows = [
+        (str(one.cpus), objects, *_terms(cost))
+        for one in costs
+        for objects, cost in (("up to 100 KiB", one.inline), ("above", one.stored))
+    ]
     return Table(
         "What Ray costs, fitted to calls that do nothing else",
-        ("CPUs", "per task [95 %]", "per MiB moved [95 %]"),
-        tuple(
-            (str(cpus), str(cost), "-")
-            if isinstance(cost, LawError)
-            else (str(cpus), seconds_of(cost.task), seconds_of(cost.byte, 2**20))
-            for cpus, cost in found.items()
+        (
+            *("CPUs", "objects", "per call [95 %]", "per task [95 %]", "per MiB moved [95 %]"),
+            *("calls", "largest miss"),
         ),
+        tuple(rows),
+        words=2,
     )
 
 
-def seconds_of(estimate: Estimate, factor: float = 1.0) -> str:
-    """Return an estimate of seconds, times *factor*, with its interval; nothing is below 0."""
-    low, high = (duration(max(0.0, bound * factor)) for bound in estimate.interval)
-    return f"{duration(max(0.0, estimate.value * factor))} [{low}, {high}]"
+def _terms(cost: Fitted) -> tuple[str, ...]:
+    """Return the terms, with intervals only where the model holds: they take it for true."""
+    if isinstance(cost, LawError):
+        return str(cost), "-", "-", "-", "-"
+    shown = seconds_of if cost.holds else _bare
+    call = shown(cost.call) if cost.call else "-"
+    miss = f"{digits(cost.misfit)}x" if cost.holds else misfit(cost)
+    return call, shown(cost.task), shown(cost.byte, MIB), str(cost.calls), miss
 
 
-def predictions(block: Block, found: dict[int, Cost | LawError]) -> Table | None:
+def _bare(estimate: Estimate, factor: float = 1.0) -> str:
+    return f"{duration(estimate.value * factor)} ~"
+
+
+def predictions(title: str, found: Sequence[Prediction]) -> Table:
     """Return what the cost model says of each Ray case beside what was measured."""
-    rows = tuple(_predictions(block, found))
-    if not rows:
-        return None
     return Table(
-        f"Does that explain it? {block[0].problem} {block[0].size}",
+        f"Does that explain it? {title}",
         (
-            "case",
-            "tasks",
-            "moved",
-            "work / CPUs",
-            "+ Ray's cost",
-            "measured",
+            *("case", "tasks", "moved", "work / CPUs", "+ Ray's cost", "measured"),
             "measured / predicted",
         ),
-        rows,
+        tuple(_prediction(one) for one in found),
     )
 
 
-def _predictions(block: Block, found: dict[int, Cost | LawError]) -> Iterator[tuple[str, ...]]:
-    serial = {case.kernel: case.median for case in block if case.is_serial}
-    for case in block:
-        cost = found.get(case.cpus)
-        told = case.tasks and case.bytes_moved and case.kernel in serial
-        if case.is_serial or not told or not isinstance(cost, Cost):
-            continue
-        work = serial[case.kernel] / min(case.cpus, case.tasks)
-        predicted = cost.predict(serial[case.kernel], case.tasks, case.bytes_moved, case.cpus)
-        yield (
-            name(case),
-            f"{case.tasks:,}",
-            f"{case.bytes_moved / 2**20:,.2f} MiB",
-            duration(work),
-            duration(predicted),
-            duration(case.median),
-            digits(case.median / predicted),
-        )
+def _prediction(one: Prediction) -> tuple[str, ...]:
+    return (
+        one.case.name,
+        f"{one.case.tasks:,}",
+        f"{one.case.bytes_moved / MIB:,.2f} MiB",
+        duration(one.work),
+        duration(one.predicted),
+        duration(one.case.median),
+        digits(one.missed) if one.predicted > 0 else "-",
+    )
 
 
 def scaling_laws(subject: Subject) -> Table:
     """Return what the laws of scaling say of each line of speed-ups, or why they cannot."""
-    lines: dict[tuple[str, ...], list[Gain]] = {}
-    for block in blocks(subject.cases).values():
-        for case in block:
-            over_serial = None if case.is_serial else gain(case, block)
-            fair = not case.oversubscribed and case.implementation != "ray_whole"
-            if over_serial and fair:
-                key = case.problem, case.kernel, case.implementation, case.size
-                lines.setdefault(key, []).append(over_serial)
+    lines = _scaling_lines(subject)
     return Table(
         "Laws of scaling",
         (
@@ -195,23 +156,33 @@ def scaling_laws(subject: Subject) -> Table:
     )
 
 
+def _scaling_lines(subject: Subject) -> dict[tuple[str, ...], list[Gain]]:
+    """Return the speed-ups of each way that more CPUs could help, with fewest CPUs first."""
+    lines: dict[tuple[str, ...], list[Gain]] = {}
+    for block in blocks(subject.cases).values():
+        for case in sorted(block, key=lambda case: case.cpus):
+            over_serial = None if case.is_serial or case.oversubscribed else gain(case, block)
+            if over_serial:
+                key = case.problem, case.kernel, case.implementation, case.size
+                lines.setdefault(key, []).append(over_serial)
+    return {key: line for key, line in lines.items() if line[-1].case.cpus > 1}
+
+
 def _laws(line: Sequence[Gain]) -> tuple[str, str, str]:
-    ordered = sorted(line, key=lambda one: one.case.cpus)
-    cpus, ratios = [one.case.cpus for one in ordered], [one.ratio for one in ordered]
-    metric = ", ".join(_karp_flatt(one) for one in ordered if one.case.cpus > 1)
-    return metric or "needs 2 CPUs or more", _amdahl(cpus, ratios), _usl(cpus, ratios)
+    cpus, ratios = [one.case.cpus for one in line], [one.ratio.value for one in line]
+    metric = ", ".join(_karp_flatt(one) for one in line if one.case.cpus > 1)
+    return metric, _amdahl(cpus, ratios), _usl(cpus, ratios)
 
 
 def _karp_flatt(over_serial: Gain) -> str:
-    cpus = over_serial.case.cpus
-    if over_serial.ratio <= 1:
-        return f"no speed-up at {count(cpus, 'CPU')}"
-    value = laws.karp_flatt(cpus, over_serial.ratio)
-    spread = "~"
-    if bounds := over_serial.interval:
-        low, high = laws.karp_flatt(cpus, bounds.high), laws.karp_flatt(cpus, bounds.low)
-        spread = f"[{low:.3g}, {high:.3g}]"
-    return f"{value:.3g} {spread} at {count(cpus, 'CPU')}"
+    at, ratio = f"at {count(over_serial.case.cpus, 'CPU')}", over_serial.ratio
+    if ratio.answer == "slower":
+        return f"no speed-up {at}"
+    value = laws.karp_flatt(over_serial.case.cpus, ratio.value)
+    if ratio.interval is None:
+        return f"{value:.3g} ~ {at}"
+    high, low = (laws.karp_flatt(over_serial.case.cpus, bound) for bound in ratio.interval)
+    return f"{value:.3g} [{low:.3g}, {high:.3g}] {at}"
 
 
 def _amdahl(cpus: Sequence[int], ratios: Sequence[float]) -> str:

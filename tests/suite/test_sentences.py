@@ -53,7 +53,7 @@ def said(cases: Block) -> list[str]:
 def claims(cases: Block) -> int:
     """Return in how many places something is called faster, slower, enough or never enough."""
     words = ("is faster", "are faster", "x [", "never", "CPU (", "CPUs (")
-    neutral = ("cannot be told from", "about as fast as", "too few rounds")
+    neutral = ("cannot be told from", "about as fast as", "too few timings")
     parts = [part for sentence in said(cases) for part in sentence.split("; ")]
     told = [part for part in parts if any(word in part for word in words)]
     return sum(not any(word in part for word in neutral) for part in told)
@@ -83,7 +83,7 @@ def test_few_rounds_claim_nothing(rounds: int) -> None:
     cases = block(draw, rounds, dict.fromkeys(RAY, 0.1))
     assert claims(cases) == 0
     assert "cannot be told (" in said(cases)[0]
-    assert "too few rounds to be compared with serial" in said(cases)[-1]
+    assert "too few timings to be compared with serial" in said(cases)[-1]
 
 
 @pytest.mark.parametrize("noise", ["normal", "skewed"])
