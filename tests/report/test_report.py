@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from pytest_regressions.file_regression import FileRegressionFixture
 
-from rayscale.report import MissingError, contents, demand_extra, page, subject
+from rayscale.report import contents, page, subject
 from rayscale.report.contents import Report
 from rayscale.report.drawing import palette
 from rayscale.saved.launches import read as read_launch
@@ -383,14 +382,17 @@ def test_size_without_shape_has_a_chart_and_a_name(save: Save) -> None:
     assert "Moving average, many, loop kernel: pool on 2 CPUs is 1.67x" in report.sentences[0]
 
 
-def test_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without matplotlib the command can say what to install, before it imports anything of it."""
-    demand_extra()
-    monkeypatch.setattr(
-        "rayscale.report.find_spec", lambda name: None if name == "matplotlib" else find_spec(name)
+def test_command_without_the_extra_says_what_to_install() -> None:
+    """`rayscale report` ends with one sentence and exit code 4 where matplotlib is missing."""
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; sys.argv = ['rayscale', 'report']; "
+        "from rayscale.__main__ import main; main()"
     )
-    with pytest.raises(MissingError, match=r"^a report needs matplotlib: pip install 'rayscale\["):
-        demand_extra()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    (sentence,) = done.stderr.splitlines()
+    assert "matplotlib" in sentence
+    assert sentence.endswith("pip install 'rayscale[report]'")
 
 
 def test_only_what_draws_imports_matplotlib() -> None:
