@@ -382,13 +382,28 @@ def test_size_without_shape_has_a_chart_and_a_name(save: Save) -> None:
     assert "Moving average, many, loop kernel: pool on 2 CPUs is 1.67x" in report.sentences[0]
 
 
+WITHOUT_MATPLOTLIB = """
+import sys
+
+class Missing:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "matplotlib":
+            raise ModuleNotFoundError(f"No module named {name}", name=name)
+
+sys.meta_path.insert(0, Missing)
+sys.argv = ["rayscale", "report"]
+
+from rayscale.__main__ import main
+
+main()
+"""
+
+
 def test_command_without_the_extra_says_what_to_install() -> None:
     """`rayscale report` ends with one sentence and exit code 4 where matplotlib is missing."""
-    code = (
-        "import sys; sys.modules['matplotlib'] = None; sys.argv = ['rayscale', 'report']; "
-        "from rayscale.__main__ import main; main()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", WITHOUT_MATPLOTLIB]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 4
     (sentence,) = done.stderr.splitlines()
     assert "matplotlib" in sentence
