@@ -445,7 +445,7 @@ class Measuring:
         return [] if self.gate else None
 
     @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Show, after pytest-benchmark's tables, what Ray gained and lost, and what is saved."""
         width = max(100, _width())
         if self.gate and (self.gate.cases or self.gate.others):

@@ -20,9 +20,9 @@ class LiveLine:
         self.seen: defaultdict[str, list[float]] = defaultdict(list)  # seconds by size
 
     @property
-    def terminal(self) -> pytest.TerminalReporter | None:
+    def terminal(self) -> "pytest.TerminalReporter | None":
         """Pytest's reporter, if it writes to a terminal, at its usual length."""
-        reporter: pytest.TerminalReporter | None = self.config.pluginmanager.get_plugin(
+        reporter: "pytest.TerminalReporter | None" = self.config.pluginmanager.get_plugin(
             "terminalreporter"
         )
         usual = self.config.get_verbosity() == 0
