@@ -7,8 +7,6 @@ import click
 
 # In the order of the help; NAME is rayscale/commands/NAME.py, whose function is called the same.
 COMMANDS = {
-    "new": "Write a benchmark to start from.",
-    "overhead": "Time what Ray costs by itself.",
     "new": "Write a benchmark of a function of yours.",
     "overhead": "Time what Ray costs by itself.",
     "record": "Run the suite in fresh processes and keep each launch.",

@@ -9,14 +9,16 @@ from rayscale.commands.arguments import Name
 from rayscale.saved.recording import in_turn
 from rayscale.text import count
 
+# What is made, by whether it is to be a baseline: its kind, its usual name, and what it is called.
+MADE = {True: ("baseline", "baseline", "A baseline"), False: ("launches", "launch", "A series")}
+
 
 @click.command()
 @launching.LAUNCHES
 @click.option(
     "--name",
     type=Name(),
-    default="launch",
-    show_default=True,
+    show_default="launch, or baseline with --baseline",
     help="The NAME in NNNN_NAME.json, by which other commands find the series.",
 )
 @click.option(
@@ -27,7 +29,12 @@ from rayscale.text import count
 @launching.PYTEST_ARGUMENTS
 @click.pass_obj
 def record(
-    results: Path, *, launches: int, name: str, baseline: bool, pytest_arguments: tuple[str, ...]
+    results: Path,
+    *,
+    launches: int,
+    name: str | None,
+    baseline: bool,
+    pytest_arguments: tuple[str, ...],
 ) -> None:
     """Run the suite in fresh processes, one after the other, and keep each launch.
 
@@ -35,7 +42,7 @@ def record(
     Any suite of pytest-benchmark can be recorded. For example:
 
     \b
-    rayscale record --baseline --name baseline
+    rayscale record --baseline
     rayscale record --name fresh --launches 20 -- -k loop --benchmark-max-time=0.25
 
     Make launches short and many: one process says little about the next, however long it runs.
@@ -44,8 +51,7 @@ def record(
 
     The series ends at the first launch in which a test fails. It is then not a baseline.
     """  # noqa: D301 - click leaves the lines of a paragraph as they are after this character
-    kind = "baseline" if baseline else "launches"
+    kind, usual, what = MADE[baseline]
     plan = launching.plan(launches, kind, pytest_arguments, results)
-    files = launching.launch(plan, in_turn(plan, name)).of(name)
-    what = "A baseline" if baseline else "A series"
+    files = launching.launch(plan, in_turn(plan, name or usual)).of(name or usual)
     click.echo(f"{what} of {count(launches, 'launch')}: {files[0]} to {files[-1].name}")
