@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rayscale.gate.request import _seconds, _seed, _share, parse_tolerance
-from tests.suite.test_session import replace, surroundings
+from tests.projects import surroundings
 
 FAST = "-k=numpy-serial"  # 60 us a call: 20 pairs take a fifth of a second
 PATIENCE = 300  # seconds, for a run of some seconds
@@ -22,6 +22,13 @@ SURE = "--false-alarm=0.001%"  # else one test in some hundreds fails by the cha
 ENOUGH = ("--pair-budget=120", "--gate-budget=240")
 # Error rates of 1e-300, which some thousand pairs would be needed for: never decided.
 NEVER_SURE = tuple(f"--{rate}=0.{299 * '0'}1" for rate in ("false-alarm", "miss"))
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    """Write *new* in the place of *old*, which must be in *file*, once."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -140,17 +147,9 @@ def test_slower_kernel_fails(project: Project, tmp_path: Path) -> None:
     assert [one["extra_info"]["gate"]["dirty"] for one in project.saved()] == [True, True]
 
 
-@pytest.mark.parametrize("place", ["kernel", "implementation"])
-def test_what_ray_makes_slower_fails(project: Project, place: str) -> None:
-    """A slowdown in what the workers run, or in the way of running, fails the Ray case alone."""
-    if place == "kernel":
-        project.nap("0.005")
-    else:
-        replace(
-            project.root / "kernels" / "implementations.py",
-            old="    task = _remote(kernel)\n",
-            new="    import time\n\n    time.sleep(0.005)\n    task = _remote(kernel)\n",
-        )
+def test_slower_kernel_fails_in_rays_workers(project: Project) -> None:
+    """A slowdown in what the workers run fails the Ray case, and no other."""
+    project.nap("0.005")
     code, output = project.gate("--against=HEAD", "-k=numpy-ray_whole or pandas")
 
     assert code == 1, output
@@ -171,11 +170,16 @@ def test_faster_kernel_is_called_faster(project: Project) -> None:
 
 def test_new_kernel_is_listed(project: Project) -> None:
     """A kernel that the base lacks is new: not compared, not failed, not counted."""
+    matrix = project.root / "benchmarks" / "matrix.py"
+    name = "moving_average_fresh"
     replace(
-        project.root / "benchmarks" / "matrix.py",
-        old='        Arm("pandas",',
-        new='        Arm("fresh", sizes=("small",), implementations=("serial",)),\n'
-        '        Arm("pandas",',
+        matrix, old="    moving_average_loop,\n", new=f"    moving_average_loop,\n    {name},\n"
+    )
+    replace(
+        matrix,
+        old='    + cases({"pandas":',
+        new=f'    + cases({{"fresh": {name}}}, sizes={{"small": SMALL}}, ways=[serial])\n'
+        '    + cases({"pandas":',
     )
     source = project.root / "kernels" / "moving_average.py"
     source.write_text(
@@ -289,6 +293,7 @@ def test_mark_sets_the_tolerance_of_its_benchmark(project: Project) -> None:
     """A marked benchmark is held to its own tolerance; below 2 % it is refused like the option."""
     project.nap("0.01")
     benchmark = project.root / "benchmarks" / "test_moving_average.py"
+    replace(benchmark, old="import numpy as np\n", new="import numpy as np\nimport pytest\n")
     replace(benchmark, old="\ndef test_", new='\n@pytest.mark.tolerance("99%")\ndef test_')
     project.commit()
     project.root.joinpath("kernels/moving_average.py").write_text(
