@@ -15,6 +15,7 @@ UnserializableException.)
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rayscale.suite.rows import cut, cut_each, give_whole, join, whole
@@ -140,8 +141,9 @@ def _explained(failure: Any, origin: str) -> BaseException:
 def _kernels_frames(remote: str) -> str:
     """Return a worker's traceback from where the kernel begins: before are Ray's and our frames."""
     lines = remote.splitlines()
-    ours = ("ways.py", "witness.py")
-    last = max((i for i, line in enumerate(lines) if any(f'{one}", line' in line for one in ours)))
+    ours = tuple(f'{Path("rayscale", "suite", one)}", line' for one in ("ways.py", "witness.py"))
+    of_ours = (i for i, line in enumerate(lines) if any(one in line for one in ours))
+    last = max(of_ours, default=-1)
     frames = [i for i, line in enumerate(lines) if line.startswith("  File ") and i > last]
     return "\n".join(["in the worker:", *lines[frames[0] if frames else -1 :]])
 
