@@ -2,6 +2,9 @@
 
 What a benchmark imports.  The names are loaded when they are first used, because pytest loads this
 package in every session.
+
+PYTEST_DONT_REWRITE: pytest would warn where a conftest.py has imported this before it loads
+plug-ins, as it is in pytest-benchmark's own command.
 """
 
 from collections.abc import Iterator
