@@ -25,11 +25,14 @@ import psutil
 import pytest
 
 from kernels.timer import timer
-from rayscale.suite import cluster
-from rayscale.suite.cluster import Cluster, ClusterError
-from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD, conditions
+from rayscale.suite import cluster as cluster_room
+from rayscale.suite import starting
+from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster
+from rayscale.suite.environment import conditions
+from rayscale.suite.stage import WorkError
 from rayscale.suite.ways import ray_blocks
 from rayscale.suite.witness import Witnessed
+from tests.projects import PLAIN, surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120  # seconds, for an event that takes some
@@ -91,21 +94,11 @@ class Foreign:
     family: list[psutil.Process]
 
 
-def surroundings(**variables: str) -> dict[str, str]:
-    """Return an environment with none of this session's settings, but *variables*."""
-    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "PYTHONPATH")
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ours and not name.startswith(("PYTEST_", "RAY_"))
-    } | variables
-
-
 def command(project: Path, storage: Path, *arguments: str) -> list[str]:
     """Return how to time small cases of *project*, from whatever folder, and save to *storage*."""
-    ours = ("-p", "no:cacheprovider", "--color=no", f"--benchmark-storage={storage}")
+    ours = (*PLAIN, f"--benchmark-storage={storage}", str(project / "benchmarks"))
     what = ("--benchmark-only", "--sizes=small", "--benchmark-max-time=0.000001", *arguments)
-    return [sys.executable, "-m", "pytest", *ours, str(project / "benchmarks"), *what]
+    return [sys.executable, "-m", "pytest", *ours, *what]
 
 
 def wait_until(event: Callable[[], bool], what: str) -> None:
@@ -316,60 +309,64 @@ def run_on(address: str, storage: Path, *arguments: str) -> subprocess.Completed
     )
 
 
+@pytest.fixture
+def cluster(rayscale_cluster: SessionCluster) -> Cluster:
+    """Return the session's cluster, which runs."""
+    return rayscale_cluster.running()
+
+
 @pytest.mark.ray(cpus=2)
 @pytest.mark.parametrize("cpus", [1, 2])
-def test_grant_gives_so_many_processes(ray_cluster: Cluster, cpus: int) -> None:
+def test_grant_gives_so_many_processes(cluster: Cluster, cpus: int) -> None:
     """On n CPUs granted, n different worker processes answer at once."""
-    with ray_cluster.grant(cpus) as group:
-        roll = ray_cluster.call_roll(cpus, group)
+    with cluster.grant(cpus) as group:
+        roll = cluster.call_roll(cpus, group)
 
     assert len(roll) == cpus
     assert len({os.getpid(), *(process.pid for process in roll)}) == cpus + 1
 
 
 @pytest.mark.ray(cpus=2)
-def test_grant_gives_no_more_processes(
-    ray_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_grant_gives_no_more_processes(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where fewer processes answer than a case's CPU count, the case is an error."""
-    with ray_cluster.grant(1) as group:
-        monkeypatch.setattr(cluster, "PATIENCE", 0)
+    with cluster.grant(1) as group:
+        monkeypatch.setattr(cluster_room, "PATIENCE", 0)
 
         with pytest.raises(ClusterError, match=r"1 of 2 worker processes .* not in force"):
-            ray_cluster.call_roll(2, group)
+            cluster.call_roll(2, group)
 
 
 @pytest.mark.ray(cpus=2)
 def test_grant_waits_for_free_cpus_no_longer_than_it_says(
-    ray_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CPUs that do not become free are an error that says what to do."""
-    monkeypatch.setattr(cluster, "PATIENCE", 0.1)
+    monkeypatch.setattr(cluster_room, "PATIENCE", 0.1)
 
     with (
         pytest.raises(ClusterError, match=r"99 CPUs were not free .* fewer with --cpus"),
-        ray_cluster.grant(99),
+        cluster.grant(99),
     ):
         pass
 
 
 @pytest.mark.ray(cpus=2)
 def test_work_is_accounted_for_to_the_last_row(
-    ray_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that no process has seen are an error; processes that had not answered are told."""
     naps = Witnessed(partial(timer, seconds=0), case=uuid4().hex)
-    with ray_cluster.grant(2) as group:
-        ray_cluster.call_roll(2, group)
-        ray_blocks(naps, np.arange(4), cpus=2, placement_group=group)
-    work = ray_cluster.account(naps.case, rows=4)
+    with cluster.grant(2) as group:
+        cluster.call_roll(2, group)
+        ray_blocks(naps, np.arange(4), cpus=2, place=group)
+    work = cluster.account(naps.case, rows=4)
     assert (work.calls, work.late) == (2, 0)
-    unknown = replace(ray_cluster, workers={("elsewhere", 1): conditions()})
+    unknown = replace(cluster, workers={("elsewhere", 1): conditions()})
     assert unknown.account(naps.case, rows=4).late == 2
-    monkeypatch.setattr(cluster, "RECOUNTING", 2)  # seconds: some counts, not the first alone
+    monkeypatch.setattr(cluster_room, "RECOUNTING", 2)  # seconds: some counts, not the first alone
 
-    with pytest.raises(ClusterError, match=r"5 rows went .* saw 4 of them"):
-        ray_cluster.account(naps.case, rows=5)
+    with pytest.raises(WorkError, match=r"5 rows went .* saw 4 of them"):
+        cluster.account(naps.case, rows=5)
 
 
 def test_private_cluster_listens_on_loopback_alone(watched: Watched) -> None:
@@ -441,7 +438,7 @@ def test_private_cluster_has_room_for_its_sockets(
     """However long the name of the folder for temporary files, a socket's path has 107 bytes."""
     monkeypatch.setattr(tempfile, "tempdir", f"/{'t' * (length - 1)}")
 
-    folder = cluster._short_folder() or tempfile.gettempdir()
+    folder = starting._short_folder() or tempfile.gettempdir()
     session = "session_2026-11-23_03-31-06_965374_4194304"  # the last is the highest process id
 
     assert len(f"{folder}/rayscale-jrdqg5r2/ray/{session}/sockets/plasma_store") <= 107
@@ -476,9 +473,9 @@ def test_existing_cluster_without_enough_cpus_is_refused(foreign: Foreign, tmp_p
 
     assert done.returncode == 4
     assert done.stderr.strip() == (
-        "ERROR: --ray-address: test_moving_average[numpy-ray_blocks-cpus3-small] needs 3 CPUs "
-        f'and the cluster at "{foreign.address}" has 2; '
-        "choose cases that need no more, by --cpus and -k"
+        "ERROR: --rayscale-ray-address: test_moving_average[numpy-ray_blocks-cpus3-small] needs 3 "
+        f'CPUs and the cluster at "{foreign.address}" has 2; '
+        "choose cases that need no more, with -k"
     )
     assert "test_moving_average.py" not in done.stdout  # where pytest would say how its tests went
 
@@ -492,7 +489,7 @@ def test_existing_cluster_that_does_not_answer_is_refused(tmp_path: Path) -> Non
 
     assert done.returncode == 4
     assert re.fullmatch(
-        rf'ERROR: --ray-address: no Ray cluster to be reached at "{address}" \(.*\); '
+        rf'ERROR: --rayscale-ray-address: no Ray cluster to be reached at "{address}" \(.*\); '
         "start one with 'ray start --head', or leave the option out for a private one",
         done.stderr.strip(),
     )

@@ -1,20 +1,17 @@
 """The suite's options: what they select, and what they say where they make no sense."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from rayscale.plugin import _let_the_user_win
-from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD, usable_cpus
+from rayscale.machine import fingerprint, hardware, usable_cpus
+from rayscale.plugin import activate
 from rayscale.suite.options import default_cpus, given, parse_cpus, parse_sizes
+from tests.projects import ROOT, run_pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 CASES = "benchmarks/test_moving_average.py::test_moving_average"
 NAPS = "benchmarks/test_timer.py::test_timer"
 TOO_MANY = usable_cpus() + 1
@@ -22,14 +19,17 @@ TOO_MANY = usable_cpus() + 1
 Collect = Callable[..., tuple[int, list[str]]]
 
 cpus_advice = "give counts such as --cpus 1,2,4"
-sizes_advice = "choose from small, article, large, such as --sizes small,article"
+address_advice = (
+    "give the address of one, such as 127.0.0.1:6379, or leave the option out for a private one"
+)
+SIZES = 'a size "tiny"; there are article, large, overhead, small'
 
 # A plug-in under which the article's naps take a millisecond.
 SHORT_NAPS = """
 def pytest_collection_finish():
     from benchmarks import matrix
 
-    matrix.SECONDS["article"] = 0.001
+    matrix.naps.arms[1].sizes["article"] = 0.001
 """
 
 # A plug-in that tells, at the end, how often the naps were called.
@@ -45,39 +45,14 @@ def pytest_terminal_summary(terminalreporter):
 """
 
 
-def run_pytest(
-    storage: Path, *arguments: str, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run pytest in the project, with none of this session's settings; save to *storage*."""
-    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "PYTHONPATH")
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no"),
-            *(f"--benchmark-storage={storage}", *arguments),
-        ],
-        cwd=ROOT,
-        env={
-            name: value
-            for name, value in os.environ.items()
-            if name not in ours and not name.startswith(("PYTEST_", "RAY_"))
-        }
-        | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-
-
 @pytest.fixture(scope="module")
-def collect(tmp_path_factory: pytest.TempPathFactory) -> Collect:
+def collect() -> Collect:
     """Return how to get pytest's exit code and the benchmarks that it collects for options."""
 
     @cache
     def collected(*arguments: str) -> tuple[int, list[str]]:
-        storage = tmp_path_factory.mktemp("storage")
-        done = run_pytest(storage, "benchmarks", "--collect-only", "-q", *arguments)
-        return done.returncode, [line for line in done.stdout.splitlines() if "::" in line]
+        run = run_pytest(ROOT, "benchmarks", "--collect-only", "-q", *arguments)
+        return run.exit_code, [line for line in run.output.splitlines() if "::" in line]
 
     return collected
 
@@ -88,7 +63,7 @@ def collect(tmp_path_factory: pytest.TempPathFactory) -> Collect:
 )
 def test_cpus_are_in_order_each_once(text: str, counts: tuple[int, ...]) -> None:
     """However the counts are written, they are run from few to many, each once."""
-    assert parse_cpus(text) == counts
+    assert parse_cpus(text, "--cpus") == counts
 
 
 @pytest.mark.parametrize(
@@ -106,7 +81,7 @@ def test_cpus_are_in_order_each_once(text: str, counts: tuple[int, ...]) -> None
 def test_cpus_that_make_no_sense_are_refused(text: str, sentence: str) -> None:
     """The sentence names the first count that is none, and says what to give instead."""
     with pytest.raises(pytest.UsageError) as refused:
-        parse_cpus(text)
+        parse_cpus(text, "--cpus")
 
     assert str(refused.value) == sentence
 
@@ -124,46 +99,39 @@ def test_cpus_by_default_double_up_to_all(usable: int, counts: tuple[int, ...]) 
     ("text", "sizes"),
     [
         ("small", ("small",)),
-        ("large, small", ("small", "large")),
+        ("large, small", ("large", "small")),
         ("article,article", ("article",)),
-        ("large,article,small", ("small", "article", "large")),
     ],
 )
-def test_sizes_are_in_order_each_once(text: str, sizes: tuple[str, ...]) -> None:
-    """However the sizes are written, they are run from small to large, each once."""
+def test_sizes_are_kept_each_once(text: str, sizes: tuple[str, ...]) -> None:
+    """However the sizes are written, each is asked for once; benchmarks have their own order."""
     assert parse_sizes(text) == sizes
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("tiny", f'--sizes: "tiny" is not a size; {sizes_advice}'),
-        ("small,Large", f'--sizes: "Large" is not a size; {sizes_advice}'),
-        ("", f'--sizes: "" is not a size; {sizes_advice}'),
-    ],
-)
-def test_sizes_that_make_no_sense_are_refused(text: str, sentence: str) -> None:
-    """The sentence names the first size that is none, and says which there are."""
-    with pytest.raises(pytest.UsageError) as refused:
-        parse_sizes(text)
-
-    assert str(refused.value) == sentence
 
 
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
         ("--cpus=two", f'--cpus: "two" is not a whole number; {cpus_advice}'),
-        ("--sizes=tiny", f'--sizes: "tiny" is not a size; {sizes_advice}'),
+        ("--cpus=0", f"--cpus: 0 CPUs cannot run anything; {cpus_advice}"),
+        (
+            "--sizes=small,tiny",
+            f"--sizes: no collected benchmark has {SIZES}",
+        ),
+        (
+            "--ray-address=local",
+            f'--ray-address: "local" is not a cluster; {address_advice}',
+        ),
     ],
-    ids=["cpus", "sizes"],
+    ids=["cpus", "no-cpus", "sizes", "address"],
 )
-def test_options_that_make_no_sense_end_the_run(tmp_path: Path, option: str, sentence: str) -> None:
+def test_options_that_make_no_sense_end_the_run(option: str, sentence: str) -> None:
     """A request that cannot be met ends with exit code 4 and one sentence, and no traceback."""
-    done = run_pytest(tmp_path, "--benchmark-only", option)
+    run = run_pytest(ROOT, "benchmarks", "--benchmark-only", option)
 
-    assert done.returncode == 4
-    assert (done.stdout + done.stderr).strip() == f"ERROR: {sentence}"
+    assert run.exit_code == 4
+    assert [line for line in run.output.splitlines() if "ERROR" in line] == [f"ERROR: {sentence}"]
+    assert "Traceback" not in run.output
+    assert run.output.strip().endswith(sentence)
 
 
 def test_ids_are_public(collect: Collect) -> None:
@@ -190,16 +158,16 @@ def test_ids_are_public(collect: Collect) -> None:
     ]
 
 
-def test_probes_go_with_the_articles_size(collect: Collect) -> None:
-    """What Ray costs by itself is timed beside the article's size, at each CPU count asked for."""
-    _, ids = collect("--cpus=2", "--sizes=article", "-m=overhead", "-k=1ms or 300")
+def test_probes_have_a_size_of_their_own(collect: Collect) -> None:
+    """What Ray costs by itself is timed where it is asked for, at each CPU count asked for."""
+    _, ids = collect("--cpus=2", "--sizes=overhead", "-m=overhead", "-k=1ms or 300")
     file = "benchmarks/test_overhead.py"
     assert ids == [
+        f"{file}::test_empty_tasks[ray_per_row-cpus2-300]",
         f"{file}::test_task_length[serial-300us]",
         f"{file}::test_task_length[serial-1ms]",
         f"{file}::test_task_length[ray_per_row-cpus2-300us]",
         f"{file}::test_task_length[ray_per_row-cpus2-1ms]",
-        f"{file}::test_empty_tasks[ray_per_row-cpus2-300]",
     ]
     _, ids = collect("--cpus=2", "--sizes=small", "-m=overhead")
     assert ids == ["benchmarks/test_submission.py::test_submission"]
@@ -254,19 +222,21 @@ def test_cpus_and_sizes_select_along_with_pytests_own(collect: Collect) -> None:
 def test_options_of_the_user_win_over_the_suites(tmp_path: Path) -> None:
     """Rounds, also of a case that has its own, columns and the run's name are the user's."""
     (tmp_path / "short_naps.py").write_text(SHORT_NAPS)
-    done = run_pytest(
-        tmp_path,
+    run = run_pytest(
+        ROOT,
         *("-p", "short_naps", "benchmarks", "--benchmark-only", "--sizes=small,article"),
         *("-k=numpy-serial-small or timer-serial-article", "--benchmark-min-rounds=2"),
         *("--benchmark-max-time=0.000001", "--benchmark-columns=max,rounds"),
         "--benchmark-save=mine",
+        storage=tmp_path / "storage",
         PYTHONPATH=str(tmp_path),
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    (saved,) = tmp_path.rglob("*.json")
+    assert run.exit_code == 0, run.output
+    name = fingerprint(hardware())
+    (saved,) = [file for file in run.saved if file.parent.name == name]
     benchmarks = json.loads(saved.read_text())["benchmarks"]
-    headings = [line for line in done.stdout.splitlines() if line.startswith("Name (time in")]
+    headings = [line for line in run.output.splitlines() if line.startswith("Name (time in")]
     assert saved.name == "0001_mine.json"
     assert [len(one["stats"]["data"]) for one in benchmarks] == [2, 2]
     assert [heading.split()[4:] for heading in headings] == [["Max", "Rounds"]] * 2
@@ -285,8 +255,8 @@ def test_long_calls_are_timed_and_checked_and_no_more(
 ) -> None:
     """A call that fills the time of a case is not called to calibrate, unless a warm-up is."""
     (tmp_path / "counted.py").write_text(COUNTED)
-    done = run_pytest(
-        tmp_path,
+    run = run_pytest(
+        ROOT,
         *("-p", "counted", "benchmarks", "--benchmark-only", "--sizes=small"),
         *(
             "-k=timer-serial-small",
@@ -294,14 +264,14 @@ def test_long_calls_are_timed_and_checked_and_no_more(
             "--benchmark-max-time=0.4",
             *options,
         ),
+        storage=tmp_path / "storage",
         PYTHONPATH=str(tmp_path),
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    (saved,) = tmp_path.rglob("*.json")
-    (benchmark,) = json.loads(saved.read_text())["benchmarks"]
+    assert run.exit_code == 0, run.output
+    (benchmark,) = run.contents["benchmarks"]
     assert benchmark["stats"]["rounds"] == rounds
-    assert f"called {rounds + further} times" in done.stdout
+    assert f"called {rounds + further} times" in run.output
 
 
 @pytest.mark.parametrize(
@@ -331,7 +301,7 @@ def test_options_of_the_user_win_over_a_mark(
     """A case's own number of rounds gives way to the user's, and its other settings stay."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "--benchmark-min-rounds=2")
 
-    _let_the_user_win(request.config, request.node)
+    activate(request.config)._choose_rounds(request.node)
 
     mark = request.node.get_closest_marker("benchmark")
     assert mark.kwargs == {"warmup_iterations": 5}

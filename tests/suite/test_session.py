@@ -1,6 +1,5 @@
 """A timed run from end to end: what it checks, what it saves, what it shows."""
 
-import json
 import os
 import pty
 import re
@@ -8,18 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any
 
 import pytest
 
+from rayscale import machine
 from rayscale.suite import environment
-
-ROOT = Path(__file__).resolve().parents[2]
-QUICK = "--benchmark-max-time=0.000001"  # the fewest rounds that the suite takes: 7
-PATIENCE = 300  # seconds, for a run of some seconds
+from tests.projects import PATIENCE, QUICK, ROOT, Run, command, run_pytest, surroundings
 
 # A user's settings that would make the arms unequal, and that the suite undoes.
 USER = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
@@ -39,62 +34,11 @@ def pytest_configure(config):
 """
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one run of pytest did, said and saved."""
-
-    exit_code: int
-    output: str
-    saved: list[Path]
-
-    @property
-    def contents(self) -> dict[str, Any]:
-        """The one saved run."""
-        (file,) = self.saved
-        contents: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return contents
-
-    @property
-    def cases(self) -> dict[str, dict[str, Any]]:
-        """The saved benchmarks by the part of their id that is in brackets."""
-        return {one["param"]: one for one in self.contents["benchmarks"]}
-
-
-def surroundings(**variables: str) -> dict[str, str]:
-    """Return an environment with none of this session's settings, but *variables*."""
-    ours = (*environment.ONE_THREAD, *environment.FIXED_ALLOCATOR, "PYTHONPATH")
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ours and not name.startswith(("PYTEST_", "RAY_"))
-    } | variables
-
-
-def command(storage: Path, *arguments: str) -> list[str]:
-    """Return how to run pytest so that it saves to *storage* and leaves the project as it is."""
-    ours = ("-p", "no:cacheprovider", "--color=no", f"--benchmark-storage={storage}")
-    return [sys.executable, "-m", "pytest", *ours, *arguments]
-
-
-def run_pytest(storage: Path, *arguments: str, project: Path = ROOT) -> Run:
-    """Run pytest in *project*."""
-    done = subprocess.run(
-        command(storage, *arguments),
-        cwd=project,
-        env=surroundings(**USER),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-        timeout=PATIENCE,
-    )
-    return Run(done.returncode, done.stdout.decode(), sorted(storage.rglob("*.json")))
-
-
 def run_at_a_terminal(storage: Path, *arguments: str, **variables: str) -> Run:
     """Run pytest in the project, at a terminal of its own."""
     ours, its = pty.openpty()
     with subprocess.Popen(
-        command(storage, *arguments),
+        command(f"--benchmark-storage={storage}", *arguments),
         cwd=ROOT,
         env=surroundings(**variables),
         stdin=its,
@@ -129,7 +73,8 @@ def replace(file: Path, old: str, new: str) -> None:
 def timed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a timed run of the NumPy kernel, run every way on one and two CPUs."""
     storage = tmp_path_factory.mktemp("timed")
-    return run_pytest(storage, "--benchmark-only", "--sizes=small", "--cpus=1,2", "-k=numpy", QUICK)
+    chosen = ("--benchmark-only", "--sizes=small", "--cpus=1,2", "-k=numpy", QUICK)
+    return run_pytest(ROOT, *chosen, storage=storage, **USER)
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +107,8 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Pat
     )
     (project / "tests").mkdir()
     (project / "tests" / "test_broken.py").write_text("raise AssertionError('imported')\n")
-    return run_pytest(
-        project / "storage",
-        *("--benchmark-only", "--sizes=small", QUICK, "-k=moving and serial"),
-        project=project,
-    )
+    chosen = ("--benchmark-only", "--sizes=small", QUICK, "-k=moving and serial")
+    return run_pytest(project, *chosen, storage=project / "storage")
 
 
 def test_run_passes(timed: Run) -> None:
@@ -185,11 +127,11 @@ def test_run_passes(timed: Run) -> None:
 def test_run_is_saved_under_the_machines_name(timed: Run) -> None:
     """A run is one numbered file, in one folder of the storage, and the output says where."""
     (file,) = timed.saved
-    machine = environment.fingerprint(environment.hardware())
+    name = machine.fingerprint(machine.hardware())
 
     assert re.fullmatch(r"0001_\w+(-dirty)?\.json", file.name)
-    assert file.parent.name == machine
-    assert [path.name for path in file.parent.parent.iterdir()] == [machine]
+    assert file.parent.name == name
+    assert [path.name for path in file.parent.parent.iterdir()] == [name]
     assert str(file) in timed.output
 
 
@@ -231,6 +173,9 @@ def test_run_saves_what_was_timed(
     assert case["extra_info"]["tasks"] == tasks
     assert case["extra_info"]["bytes_per_task"] == bytes_per_task
     assert case["extra_info"]["workers"] == (0 if implementation == "serial" else cpus)
+    assert case["extra_info"]["cpus_proven"]
+    assert case["extra_info"]["code"] == "import"
+    assert not case["extra_info"]["set_late"]
 
 
 def test_run_saves_how_the_machine_was(timed: Run) -> None:
@@ -259,7 +204,8 @@ def test_run_saves_where_the_time_of_a_ray_call_goes(timed: Run) -> None:
 def test_probes_save_what_ray_costs(tmp_path: Path) -> None:
     """Probes of a task's length, of tasks and of bytes are saved apart from kernels' cases."""
     chosen = "(length and 10ms) or (empty and 10) or 96KiB"
-    run = run_pytest(tmp_path, "--benchmark-only", "--cpus=2", "-m=overhead", "-k", chosen, QUICK)
+    arguments = ("--benchmark-only", "--cpus=2", "-m=overhead", "-k", chosen, QUICK)
+    run = run_pytest(ROOT, *arguments, storage=tmp_path)
     assert run.exit_code == 0, run.output
     seen = {
         (info["overhead"], info["implementation"], info["cpus"], info["tasks"], info["bytes_moved"])
@@ -288,11 +234,12 @@ def test_run_has_equal_conditions_in_every_arm(timed: Run) -> None:
 
 def test_run_saves_what_the_timings_depend_on(timed: Run) -> None:
     """The machine's name, its hardware and the versions of the software are in the saved run."""
-    machine = timed.contents["machine_info"]
+    here = environment.conditions()
+    info = timed.contents["machine_info"]
 
-    assert machine["fingerprint"] == environment.fingerprint(machine["hardware"])
-    assert machine["hardware"] == environment.hardware()
-    assert machine["software"] == environment.software()
+    assert info["fingerprint"] == machine.fingerprint(info["hardware"])
+    assert info["hardware"] == machine.hardware()
+    assert info["software"] == machine.software(here.blas_threads, here.allocator)
 
 
 @pytest.mark.parametrize("place", ["the project", "elsewhere"])
@@ -381,7 +328,8 @@ def test_benchmark_only_imports_no_tests(faulty: Run) -> None:
 
 def test_plain_run_checks_and_times_nothing(tmp_path: Path) -> None:
     """Without --benchmark-only every case runs as a test, and nothing is timed or saved."""
-    plain = run_pytest(tmp_path, "benchmarks", "--sizes=small", "--cpus=1", "-k=numpy")
+    chosen = ("benchmarks", "--sizes=small", "--cpus=1", "-k=numpy")
+    plain = run_pytest(ROOT, *chosen, storage=tmp_path)
 
     assert plain.exit_code == 0, plain.output
     assert "4 passed" in plain.output

@@ -1,6 +1,7 @@
 """The ways to run a kernel: equal results, an honest CPU count, and what a failure leaves."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
+from numpy.typing import NDArray
 
 from kernels.moving_average import (
     moving_average_loop,
@@ -19,11 +21,12 @@ from kernels.moving_average import (
     moving_average_pandas,
 )
 from kernels.timer import timer
-from rayscale.suite.cluster import Cluster
-from rayscale.suite.ways import Kernel, Rows, ray_blocks, ray_per_row, ray_whole, serial
+from rayscale.suite.cluster import Cluster, SessionCluster
+from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
 
-pytestmark = [pytest.mark.ray(cpus=2), pytest.mark.usefixtures("ray_cluster")]
+pytestmark = [pytest.mark.ray(cpus=2), pytest.mark.usefixtures("cluster")]
 
+Rows = NDArray[Any]
 Run = Callable[..., Rows]
 
 ON_RAY = (ray_whole, ray_per_row, ray_blocks)
@@ -115,6 +118,12 @@ class Trail:
 
 
 @pytest.fixture
+def cluster(rayscale_cluster: SessionCluster) -> Cluster:
+    """The session's cluster, which runs."""
+    return rayscale_cluster.running()
+
+
+@pytest.fixture
 def trail(tmp_path: Path) -> Trail:
     """An empty trail."""
     return Trail(tmp_path)
@@ -127,11 +136,11 @@ def series(count: int) -> Rows:
 
 @each_on_ray
 @pytest.mark.parametrize("cpus", [1, 2], ids="cpus{}".format)
-def test_implementation_gives_what_serial_gives(run: Run, cpus: int, ray_cluster: Cluster) -> None:
+def test_implementation_gives_what_serial_gives(run: Run, cpus: int, cluster: Cluster) -> None:
     """On CPUs set aside, every kernel gives the same for any number of rows, cut in any way."""
-    with ray_cluster.grant(cpus) as group:  # once for all: it can take a second
+    with cluster.grant(cpus) as group:  # once for all: it can take a second
         for (name, kernel), count in product(KERNELS.items(), ROW_COUNTS):
-            result = run(kernel, series(count), cpus=cpus, placement_group=group)
+            result = run(kernel, series(count), cpus=cpus, place=group)
             assert_same(result, serial(kernel, series(count)), f"{name}, {count} rows")
 
 
@@ -183,7 +192,7 @@ def test_implementation_cuts_adjacent_rows(run: Run, firsts: list[int]) -> None:
 @each_row_a_task
 @pytest.mark.parametrize("granted", [1, 2])
 def test_implementation_uses_the_cpus_granted(
-    run: Run, granted: int, trail: Trail, ray_cluster: Cluster
+    run: Run, granted: int, trail: Trail, cluster: Cluster
 ) -> None:
     """On n CPUs n rows run at once, and never more."""
     leave, wait = trail.leaver(), trail.waiter()
@@ -197,8 +206,8 @@ def test_implementation_uses_the_cpus_granted(
         time.sleep(0.02)  # time for a row too many to begin
         return np.array([[start, time.monotonic()]])
 
-    with ray_cluster.grant(granted) as group:
-        times = run(clock, np.arange(8), cpus=granted, placement_group=group)
+    with cluster.grant(granted) as group:
+        times = run(clock, np.arange(8), cpus=granted, place=group)
     at_once = [sum(start <= moment < stop for start, stop in times) for moment, _ in times]
     assert max(at_once) == granted, times
 
@@ -234,8 +243,39 @@ def test_implementation_names_rows_of_exception(run: Run, note: str) -> None:
     with pytest.raises(KeyError, match="five") as raised:
         run(fail, rows, cpus=2)
     assert type(raised.value) is KeyError  # and not Ray's RayTaskError(KeyError), a subclass
-    assert raised.value.__notes__ == [note]
+    assert raised.value.__notes__[0] == note
     assert_same(run(np.negative, rows, cpus=2), -rows)
+
+
+@each_on_ray
+def test_kernels_frames_come_from_the_worker(run: Run) -> None:
+    """The second note shows where in the kernel it failed, from the kernel's first frame on."""
+
+    def fail(rows: Rows) -> Rows:
+        return np.asarray(rows / None)
+
+    with pytest.raises(TypeError) as raised:
+        run(fail, np.arange(2), cpus=1)
+    heading, frame, *_, last = raised.value.__notes__[1].splitlines()
+    assert heading == "in the worker:"
+    assert re.fullmatch(rf'  File "{re.escape(__file__)}", line \d+, in fail', frame)
+    assert last == f"TypeError: {raised.value}"
+
+
+def test_kernel_that_pickle_cannot_rebuild_still_names_its_rows() -> None:
+    """An exception that cannot travel arrives as Ray's, and says in which rows it arose."""
+
+    class Stubborn(Exception):  # noqa: N818 - it is a name for a test
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(one)
+            self.two = two
+
+    def fail(rows: Rows) -> Rows:
+        raise Stubborn(1, 2)
+
+    with pytest.raises(ray.exceptions.RayError) as raised:
+        ray_blocks(fail, np.arange(4), cpus=2)
+    assert raised.value.__notes__[0] == "in block 0 of 2 (rows 0 to 1)"
 
 
 @each_row_a_task
