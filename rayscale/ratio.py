@@ -82,7 +82,7 @@ class Ratio:
     def figure(self) -> str:
         """The ratio with its interval, for a cell that has the n beside it.
 
-        It has as many digits as tell the ends of the interval apart, within reason.
+        It has up to two digits more where the ends of the interval would look the same.
 
         >>> Ratio(0.9904, Interval(0.9901, 0.9912), n=10).figure
         '0.990x [0.990, 0.991]'

@@ -107,37 +107,34 @@ def times_by_size(cases: Block, looks: Palette) -> Iterator[Chart]:
     """Return, for each kernel measured at several sizes, its times against the size."""
     for problem, kernel in dict.fromkeys((case.problem, case.kernel) for case in cases):
         own = lines([case for case in cases if (case.problem, case.kernel) == (problem, kernel)])
-        if len(own) < 2 or len(sizes([case for line in own.values() for case in line])) < 2:
+        shown = [case for line in own.values() for case in line]
+        if len(own) < 2 or len(sizes(shown)) < 2:
             continue
-        even = {
-            way: break_even(own["serial"], line)
-            for way, line in own.items()
-            if way != "serial" and "serial" in own
-        }
-        said = "; ".join(f"{way} {one.words}" for way, one in even.items())
+        serial = own.get("serial", [])
+        even = {way: break_even(serial, line) for way, line in own.items() if way != "serial"}
         yield chart(
             slug("size", problem, kernel),
             f"Time against size: {problem} {kernel}",
-            "Look where a Ray line crosses the serial one: above that size Ray pays. It lies in "
-            f"the shaded part, between two sizes whose intervals are apart. Here {said}."
-            if said
-            else "There is no serial case to compare with.",
-            "; ".join(
-                f"{case.name} takes {duration(case.median)} for {case.size}"
-                for line in own.values()
-                for case in line
-            ),
+            _crossings(even) if serial else "There is no serial case to compare with.",
+            "; ".join(f"{one.name} takes {duration(one.median)} for {one.size}" for one in shown),
             partial(_paint_times, own=own, even=even, looks=looks),
         )
 
 
+def _crossings(even: Mapping[str, BreakEven]) -> str:
+    """Return what to look for, and where each way of running overtakes serial."""
+    said = "; ".join(f"{way} {one.words}" for way, one in even.items())
+    return (
+        "Look where a Ray line crosses the serial one: above that size Ray pays. It lies in the "
+        f"shaded part, between two sizes whose intervals are apart. Here {said}."
+    )
+
+
 def _paint_times(
-    axes: Axes,
-    own: Mapping[str, Block],
-    even: Mapping[str, BreakEven],
-    looks: Palette,
+    axes: Axes, own: Mapping[str, Block], even: Mapping[str, BreakEven], looks: Palette
 ) -> None:
-    places = _places([case for line in own.values() for case in line])
+    shown = [case for line in own.values() for case in line]
+    places = _places(shown)
     for way, line in own.items():
         axes.errorbar(
             [places[case.size] for case in line],
@@ -150,16 +147,20 @@ def _paint_times(
         if (found := even.get(way)) and found.below and found.above:
             ends = places[found.below.size], places[found.above.size]
             axes.axvspan(*ends, color=looks[way].colour, alpha=0.12, linewidth=0)
-    if all(case.points for line in own.values() for case in line):
-        logarithmic(axes, "x", EngFormatter(sep=""))
-        shape = next(iter(own.values()))[0].shape
-        axes.set_xlabel("points" if len(shape) > 1 else "items")
-    else:
-        axes.set_xticks(list(places.values()), list(places))
-        axes.set_xlabel("size")
+    _paint_sizes(axes, shown, places)
     logarithmic(axes, "y", duration)
     axes.set_ylabel("time of a call")
     axes.legend()
+
+
+def _paint_sizes(axes: Axes, shown: Block, places: Mapping[str, float]) -> None:
+    """Make the axis of the sizes one of points or items or, where no shape is known, of names."""
+    if all(case.points for case in shown):
+        logarithmic(axes, "x", EngFormatter(sep=""))
+        axes.set_xlabel("points" if len(shown[0].shape) > 1 else "items")
+    else:
+        axes.set_xticks(list(places.values()), list(places))
+        axes.set_xlabel("size")
 
 
 def _places(cases: Block) -> dict[str, float]:
@@ -193,24 +194,8 @@ def granularity(own: Sequence[Granularity]) -> Chart | None:
 
 
 def _paint_granularity(axes: Axes, own: Sequence[Granularity]) -> None:
-    # Ray's way of running is the same in all: what differs is the count, by marker and opacity.
-    colour, _, _ = OWN["ray_per_row"]
     for place, line in enumerate(own):
-        shares = [(100 * one.value, one.interval) for one in line.efficiencies]
-        scaled = [(value, _per_cent(interval)) for value, interval in shares]
-        axes.errorbar(
-            line.lengths,
-            [value for value, _ in scaled],
-            yerr=_bars(scaled),
-            capsize=2,
-            color=colour,
-            alpha=0.4 + 0.6 * (place + 1) / len(own),
-            marker="os^Dv"[place % 5],
-            linestyle=("-", "--", "-.", ":")[place % 4],
-            label=count(line.cpus, "CPU"),
-        )
-        if metg := line.metg:
-            axes.axvspan(*metg.interval, color=colour, alpha=0.12, linewidth=0)
+        _paint_efficiency(axes, line, place, alpha=0.4 + 0.6 * (place + 1) / len(own))
     axes.axhline(100, color=FAINT, linewidth=0.8, label="ideal")
     axes.axhline(50, color=FAINT, linewidth=0.8, linestyle=":")
     logarithmic(axes, "x", duration)
@@ -218,6 +203,25 @@ def _paint_granularity(axes: Axes, own: Sequence[Granularity]) -> None:
     axes.set_xlabel("length of a task")
     axes.set_ylabel("per cent of the ideal")
     axes.legend()
+
+
+def _paint_efficiency(axes: Axes, line: Granularity, place: int, alpha: float) -> None:
+    # Ray's way of running is the same in all: what differs is the count, by marker and opacity.
+    colour, _, _ = OWN["ray_per_row"]
+    shares = [(100 * one.value, _per_cent(one.interval)) for one in line.efficiencies]
+    axes.errorbar(
+        line.lengths,
+        [value for value, _ in shares],
+        yerr=_bars(shares),
+        capsize=2,
+        color=colour,
+        alpha=alpha,
+        marker="os^Dv"[place % 5],
+        linestyle=("-", "--", "-.", ":")[place % 4],
+        label=count(line.cpus, "CPU"),
+    )
+    if metg := line.metg:
+        axes.axvspan(*metg.interval, color=colour, alpha=0.12, linewidth=0)
 
 
 def _per_cent(interval: Interval | None) -> Interval | None:

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from numpy.typing import NDArray
 
 from rayscale.report.drawing import FAINT, INK, Chart, chart, slug
 from rayscale.report.subject import Timing
@@ -59,31 +60,29 @@ def _described(one: Timing) -> str:
 
 def _paint(axes: Axes, shown: Sequence[Timing], unit: str) -> None:
     for row, one in enumerate(shown):
-        ratios = np.sort(one.seconds) / np.median(one.seconds)
-        places = np.linspace(0, len(ratios) - 1, min(len(ratios), DOTS)).round().astype(int)
-        axes.plot(
-            ratios[places],
-            np.full(len(places), row),
-            marker="|",
-            linestyle="",
-            color=INK,
-            alpha=0.5,
-            markersize=7,
-            markeredgewidth=0.8,
-        )
-        axes.plot(
-            np.quantile(ratios, (0.25, 0.75)),
-            [row, row],
-            color=FAINT,
-            linewidth=3.5,
-            alpha=0.8,
-            solid_capstyle="butt",
-        )
+        _paint_row(axes, np.sort(one.seconds) / np.median(one.seconds), row)
     axes.axvline(1, color=FAINT, linewidth=0.8)
     axes.set_yticks(range(len(shown)), [_short(one.name) for one in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     _scale(axes, shown)
     axes.set_xlabel(f"a {unit} / the median of its case")
+
+
+def _paint_row(axes: Axes, ratios: NDArray[np.float64], row: int) -> None:
+    """Draw dashes for *ratios*, which ascend, and a bar for their middle half."""
+    places = np.linspace(0, len(ratios) - 1, min(len(ratios), DOTS)).round().astype(int)
+    axes.plot(
+        ratios[places],
+        np.full(len(places), row),
+        marker="|",
+        linestyle="",
+        color=INK,
+        alpha=0.5,
+        markersize=7,
+        markeredgewidth=0.8,
+    )
+    middle = np.quantile(ratios, (0.25, 0.75))
+    axes.plot(middle, [row, row], color=FAINT, linewidth=3.5, alpha=0.8, solid_capstyle="butt")
 
 
 def _scale(axes: Axes, shown: Sequence[Timing]) -> None:

@@ -105,6 +105,17 @@ def test_clear_differences_are_claimed(noise: str) -> None:
         assert claims(cases) == 1 + 2 * 3  # COST, and three ways of two kernels
 
 
+def test_fewer_cpus_that_are_faster_are_named() -> None:
+    """Where four CPUs are slower than two, both are said; the larger count comes first."""
+    draw = DRAWS["normal"](np.random.default_rng(16))
+    cases = block(draw, 12, {("loop", "ray_blocks", 2): 0.5, ("loop", "ray_blocks", 4): 0.8})
+    assert re.search(
+        r"ray_blocks on 4 CPUs is 1\.\S+ \[.*?\] \(n=12\) as fast as serial "
+        r"\(fewer CPUs are faster: on 2 CPUs it is (1\.9|2\.0)\S+ \[.*?\] \(n=12\) as fast\)",
+        gained("loop", cases),
+    )
+
+
 def test_never_is_said_where_each_case_is_slower() -> None:
     """Ray that takes twice as long everywhere never pays, on as many CPUs as were tried."""
     draw = DRAWS["normal"](np.random.default_rng(11))

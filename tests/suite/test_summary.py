@@ -138,5 +138,5 @@ def test_summary_marks_correlated_rounds() -> None:
     text = summary.render([drifting], width=100)
 
     assert "4.00 s! (n=40)" in text
-    assert "! neighbouring rounds are correlated (up to 0.9)" in text
+    assert "! rounds that follow one another are correlated (up to 0.9)" in text
     assert "correlated" not in summary.render([record("loop", "serial", 1, 4.0, 40)], width=100)
