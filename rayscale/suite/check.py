@@ -1,7 +1,8 @@
 """Is a case's result what is expected?  If not, one sentence says what is wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,8 @@ class Expectation:
 def _difference(result: Any, expected: Any, rtol: float, atol: float) -> str | None:
     if _are_items(expected):
         return _of_items(result, expected, rtol, atol)
+    if isinstance(expected, Mapping):
+        return _of_mappings(result, expected, rtol, atol)
     ours, theirs = np.asarray(result), np.asarray(expected)
     if ours.shape != theirs.shape:
         return f"expected= has shape {theirs.shape}, and the result has {ours.shape}"
@@ -64,9 +67,7 @@ def _difference(result: Any, expected: Any, rtol: float, atol: float) -> str | N
 
 def _are_items(value: Any) -> bool:
     """Tell whether *value* is a list of things other than numbers."""
-    return isinstance(value, list | tuple) and not all(
-        isinstance(one, int | float) for one in value
-    )
+    return isinstance(value, list | tuple) and not all(isinstance(one, Number) for one in value)
 
 
 def _of_items(result: Any, expected: Sequence[Any], rtol: float, atol: float) -> str | None:
@@ -77,6 +78,15 @@ def _of_items(result: Any, expected: Sequence[Any], rtol: float, atol: float) ->
     for place, (ours, theirs) in enumerate(zip(result, expected, strict=True)):
         if (difference := _difference(ours, theirs, rtol, atol)) is not None:
             return f"item {place}: {difference}"
+    return None
+
+
+def _of_mappings(result: Any, expected: Mapping[Any, Any], rtol: float, atol: float) -> str | None:
+    if not isinstance(result, Mapping) or result.keys() != expected.keys():
+        return f"{result!r:.80} is not {expected!r:.80}"
+    for key, theirs in expected.items():
+        if (difference := _difference(result[key], theirs, rtol, atol)) is not None:
+            return f"{key!r}: {difference}"
     return None
 
 

@@ -64,7 +64,13 @@ def cut(rows: Any, number: int) -> list[Any]:
 
 def cut_each(rows: Any) -> list[Any]:
     """Return a piece for each row; the one empty piece if there are none."""
-    return cut(rows, max(1, _length(whole(rows))))
+    items = whole(rows)
+    if not hasattr(items, "__len__"):
+        raise RowsError(
+            f"a {type(items).__name__} has no rows to give a task to each; leave ray_per_row out, "
+            "with ways="
+        )
+    return cut(rows, max(1, len(items)))
 
 
 def _adjacent(rows: Any, number: int) -> list[Any]:
