@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import psutil
 import pytest
@@ -221,7 +222,6 @@ def existing(
     import ray
 
     _demand_no_other_use_of_ray()
-    fixed = ONE_THREAD | _allocator()
     try:
         host = _knock(address)
         bound = _on_loopback() if host in LOOPBACK else nullcontext()
@@ -230,7 +230,7 @@ def existing(
                 address=address,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"py_modules": list(packages), "env_vars": fixed},
+                runtime_env=_shipped(packages) | {"env_vars": ONE_THREAD | _allocator()},
             )
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -251,6 +251,11 @@ def existing(
         theirs = max(worker.niceness for worker in cluster.workers.values())
         stack.enter_context(environment.niceness(theirs))
         yield cluster
+
+
+def _shipped(packages: Sequence[str]) -> dict[str, Any]:
+    """Return what ships *packages* with the job; Ray 2.60 fails at an empty list of them."""
+    return {"py_modules": list(packages)} if packages else {}
 
 
 def _knock(address: str) -> str:
