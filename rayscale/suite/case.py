@@ -95,22 +95,35 @@ def cases(
     the CPU counts, by default those of ``--rayscale-cpus``.  *min_rounds* is the fewest rounds;
     *tolerance* the slowdown that a gate must find, such as "10%".  *waits*: the kernels sleep or
     wait, so they need no core of their own, and more CPUs than the machine has are fair.
-    ValueError where a name is not good in an id or there is nothing to run, TypeError for what
-    is not a function.
+    ValueError where a name is not good in an id, there is nothing to run or a count is below 1,
+    TypeError for what is not a function, or not a mapping.
 
     >>> import numpy as np
     >>> one = cases({"negative": np.negative}, sizes={"small": (10, 10)}, ways=[serial])
     >>> [one.arms[0].ways, list(one.sizes)]  # doctest: +ELLIPSIS
     [{'serial': <function serial at ...>}, ['small']]
     """
-    named = ways if isinstance(ways, Mapping) else {_name(one): one for one in ways}
+    named = ways if isinstance(ways, Mapping) else _by_name(ways)
     for kind, names in (("kernel", kernels), ("size", sizes), ("way", named)):
         _prove_names(kind, names)
     for name, function in (*kernels.items(), *named.items()):
         if not callable(function):
             raise TypeError(f'"{name}" is {function!r}, which cannot be called; give a function')
+    for count in cpus:
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"cpus= has {count!r}; give whole numbers, at least 1")
     arm = Arm(dict(kernels), dict(named), dict(sizes), tuple(cpus), min_rounds, tolerance, waits)
     return Cases((arm,))
+
+
+def _by_name(ways: Sequence[Way]) -> dict[str, Way]:
+    names = [_name(one) for one in ways]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"two ways are called {name}; give the ways as a mapping: ways={{name: function}}"
+            )
+    return dict(zip(names, ways, strict=True))
 
 
 def _name(run: Way) -> str:
@@ -124,6 +137,8 @@ def _name(run: Way) -> str:
 
 def _prove_names(kind: str, names: Mapping[str, Any]) -> None:
     """Raise ValueError unless all *names* can be selected with -k, in an id joined by hyphens."""
+    if not isinstance(names, Mapping):
+        raise TypeError(f"{names!r} are not {kind}s with names; give a mapping of names to values")
     if not names:
         raise ValueError(f"there is no {kind} to run; give a mapping of names to values")
     for name in names:
