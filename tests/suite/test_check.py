@@ -142,6 +142,7 @@ def test_joined_result_has_any_number_of_rows() -> None:
     pieces = Pieces([1, 2, 3], join=sum)
 
     Expectation(6).prove(6, sum, pieces, "mine")
+    Expectation(6).prove(6, sum, pieces, "mine")
     assert sentence(7, sum, pieces).startswith("the kernel mine does not give what is expected")
 
 

@@ -1,0 +1,299 @@
+"""The cases of a benchmark: what its decorator says, and what the options leave of it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from _pytest.mark.expression import Expression
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rayscale.suite.case import Cases, Choice, arm_of, cases, of, on_request, parameters, value
+from rayscale.suite.stage import Stage, in_process, needs, on_ray, unproven, way
+from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
+
+KERNELS = {"loop": np.negative}
+SIZES = {"small": (10, 10), "large": (1000, 10), "huge": on_request((10**6, 10))}
+advice = "give letters, digits and _, without a hyphen"
+WORDS = {"and", "or", "not"}  # pytest's own, in -k
+
+
+def two_at_once(kernel: Callable[[Any], Any], rows: Any, *, cpus: int, place: Any) -> Any:
+    """Stand for a way of running of the user's own."""
+    return kernel(rows)
+
+
+def choice(**changes: Any) -> Choice:
+    """Return what is chosen on a machine of two CPUs if nothing is said, but *changes*."""
+    return Choice(**{"cpus": (1, 2), "sizes": None, "cores": 2, "gated": False} | changes)
+
+
+def ids(chosen: Cases, **changes: Any) -> list[str]:
+    """Return the ids of *chosen* cases."""
+    return [str(one.id) for one in parameters(chosen, choice(**changes))]
+
+
+def marks(chosen: Cases, **changes: Any) -> dict[str, dict[str, tuple[Any, ...]]]:
+    """Return, by id, the marks of *chosen* cases, by name, with what they say."""
+    return {
+        str(one.id): {
+            mark.name: (*mark.args, *mark.kwargs.items())
+            for mark in (getattr(each, "mark", each) for each in one.marks)
+        }
+        for one in parameters(chosen, choice(**changes))
+    }
+
+
+def test_cases_are_kernels_by_sizes_by_ways_by_cpus() -> None:
+    """Ways of one CPU are there once, and the serial one's id says no count; ids are public."""
+    assert ids(cases(KERNELS, sizes={"small": 1, "large": 2})) == [
+        "loop-serial-small",
+        "loop-ray_whole-cpus1-small",
+        "loop-ray_per_row-cpus1-small",
+        "loop-ray_per_row-cpus2-small",
+        "loop-ray_blocks-cpus1-small",
+        "loop-ray_blocks-cpus2-small",
+        "loop-serial-large",
+        "loop-ray_whole-cpus1-large",
+        "loop-ray_per_row-cpus1-large",
+        "loop-ray_per_row-cpus2-large",
+        "loop-ray_blocks-cpus1-large",
+        "loop-ray_blocks-cpus2-large",
+    ]
+
+
+def test_parameters_are_strings_and_integers() -> None:
+    """Saved runs keep them as JSON: no function and no value of the user's is among them."""
+    (one,) = parameters(cases(KERNELS, sizes={"small": (10, 10)}, ways=[serial]), choice())
+    assert one.values == ("loop", "serial", 1, "small")
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, ["small", "large"]),
+        ({"sizes": ("huge", "small")}, ["small", "huge"]),
+        ({"sizes": ("unknown",)}, []),
+        ({"gated": True}, ["small"]),
+        ({"gated": True, "sizes": ("large",)}, ["large"]),
+    ],
+)
+def test_sizes_are_all_but_those_on_request(changes: dict[str, Any], names: list[str]) -> None:
+    """By default all but those on request; what is asked for, in the benchmark's own order.
+
+    A gate takes the first.
+    """
+    chosen = cases(KERNELS, sizes=SIZES, ways=[serial])
+    assert ids(chosen, **changes) == [f"loop-serial-{name}" for name in names]
+
+
+def test_value_of_a_size_is_the_users_own() -> None:
+    """The test gets the very value that the decorator was given, on request or not."""
+    chosen = cases(KERNELS, sizes=SIZES, ways=[serial])
+    arm = arm_of(chosen, "loop", "serial", "huge")
+
+    assert value(arm, "huge") == (10**6, 10)
+    assert value(arm, "small") is SIZES["small"]
+    with pytest.raises(LookupError, match="no case is called loop-serial-tiny"):
+        arm_of(chosen, "loop", "serial", "tiny")
+
+
+def test_cases_are_added() -> None:
+    """The sum of cases has those of both, in order, each with its own sizes, ways and counts."""
+    chosen = cases(KERNELS, sizes={"small": 1}, ways=[serial]) + cases(
+        {"numpy": np.negative}, sizes={"large": 2}, ways=[ray_blocks], cpus=(2, 4)
+    )
+
+    assert ids(chosen) == [
+        "loop-serial-small",
+        "numpy-ray_blocks-cpus2-large",
+        "numpy-ray_blocks-cpus4-large",
+    ]
+    assert value(arm_of(chosen, "numpy", "ray_blocks", "large"), "large") == 2
+
+
+def test_counts_of_the_benchmark_win_over_the_options() -> None:
+    """A benchmark that says its CPU counts has these; those of one CPU stay as they are."""
+    chosen = cases(KERNELS, sizes={"small": 1}, ways=[serial, ray_whole, ray_blocks], cpus=(4,))
+    assert ids(chosen, cpus=(1, 2, 8)) == [
+        "loop-serial-small",
+        "loop-ray_whole-cpus1-small",
+        "loop-ray_blocks-cpus4-small",
+    ]
+
+
+def test_marks_say_what_a_case_needs() -> None:
+    """Ray's cases have Ray's mark; rounds and tolerance go with the case."""
+    chosen = cases(
+        KERNELS, sizes={"small": 1}, ways=[serial, ray_blocks], min_rounds=3, tolerance="10%"
+    )
+    own = {"benchmark": (("min_rounds", 3),), "tolerance": ("10%",)}
+
+    assert marks(chosen, cpus=(1, 4)) == {
+        "loop-serial-small": own,
+        "loop-ray_blocks-cpus1-small": {"ray": (), **own},
+        "loop-ray_blocks-cpus4-small": {"ray": (), "oversubscribed": (), **own},
+    }
+
+
+def test_naps_are_never_oversubscribed() -> None:
+    """Kernels that wait need no core of their own: more CPUs than there are are fair."""
+    chosen = cases(KERNELS, sizes={"small": 1}, ways=[ray_blocks], waits=True)
+    assert marks(chosen, cpus=(4,)) == {"loop-ray_blocks-cpus4-small": {"ray": ()}}
+
+
+def test_kernels_may_be_partials_and_other_callables() -> None:
+    """Whatever can be called is a kernel, and its name in the id is the one that it was given."""
+
+    class Doubling:
+        def __call__(self, rows: Any) -> Any:
+            return 2 * rows
+
+    kernels: dict[str, Kernel] = {
+        "partial": partial(np.add, 1),
+        "object": Doubling(),
+        "anonymous": lambda rows: rows,
+    }
+    chosen = cases(kernels, sizes={"small": 1}, ways=[serial])
+
+    assert ids(chosen) == [f"{name}-serial-small" for name in kernels]
+
+
+def test_ways_may_be_of_the_users_own() -> None:
+    """A plain function is a way at each count, under its own name, with no CPU count proven."""
+    chosen = cases(KERNELS, sizes={"small": 1}, ways=[two_at_once])
+
+    assert list(marks(chosen).items()) == [
+        ("loop-two_at_once-cpus1-small", {}),
+        ("loop-two_at_once-cpus2-small", {}),
+    ]
+    assert needs(two_at_once).set_up is unproven
+
+
+def test_way_of_rays_has_rays_mark() -> None:
+    """A way that says that it runs on Ray is chosen by -m ray, also where arguments are bound."""
+    eight = {"eight": partial(ray_blocks, blocks=8)}
+
+    @on_ray(cpus=(2,))
+    def mine(kernel: Callable[[Any], Any], rows: Any, *, cpus: int, place: Any) -> Any:
+        return kernel(rows)
+
+    chosen = cases(KERNELS, sizes={"small": 1}, ways=eight) + cases(
+        KERNELS, sizes={"small": 1}, ways=[mine]
+    )
+
+    assert marks(chosen, cpus=(1,)) == {
+        "loop-eight-cpus1-small": {"ray": ()},
+        "loop-mine-cpus2-small": {"ray": ()},
+    }
+
+
+def test_way_that_proves_its_cpus_says_how() -> None:
+    """What a way's own context manager sets up is what its place is."""
+
+    @way(in_process, cpus=(1,))
+    def mine(kernel: Callable[[Any], Any], rows: Any, *, cpus: int, place: Any) -> Any:
+        return kernel(rows)
+
+    assert ids(cases(KERNELS, sizes={"small": 1}, ways=[mine])) == ["loop-mine-small"]
+    assert needs(mine).set_up is in_process
+    assert not needs(mine).ray
+    assert Stage(None, (), None).account is None
+
+
+def test_decorated_test_is_the_same_function() -> None:
+    """The decorator leaves the test as it is, and says which cases it has; others have none."""
+
+    def test() -> None:
+        """Do nothing."""
+
+    chosen = cases(KERNELS, sizes={"small": 1})
+
+    assert chosen(test) is test
+    assert of(test) is chosen
+    assert of(len) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            lambda: cases({"my-loop": len}, sizes={"small": 1}),
+            f'"my-loop" is not good as the name of a kernel; {advice}',
+        ),
+        (
+            lambda: cases(KERNELS, sizes={"10 MB": 1}),
+            f'"10 MB" is not good as the name of a size; {advice}',
+        ),
+        (
+            lambda: cases(KERNELS, sizes={100: 1}),  # type: ignore[dict-item]  # the mistake
+            f'"100" is not good as the name of a size; {advice}',
+        ),
+        (
+            lambda: cases({}, sizes={"small": 1}),
+            "there is no kernel to run; give a mapping of names to values",
+        ),
+        (
+            lambda: cases(KERNELS, sizes={"small": 1}, ways=[]),
+            "there is no way to run; give a mapping of names to values",
+        ),
+        (
+            lambda: cases(KERNELS, sizes=[10]),  # type: ignore[arg-type]  # the mistake
+            "[10] are not sizes with names; give a mapping of names to values",
+        ),
+        (
+            lambda: cases({"loop": "loop"}, sizes={"small": 1}),  # type: ignore[dict-item]  # it too
+            "\"loop\" is 'loop', which cannot be called; give a function",
+        ),
+        (
+            lambda: cases(KERNELS, sizes={"small": 1}, cpus=(2, 0)),
+            "cpus= has 0; give whole numbers, at least 1",
+        ),
+        (
+            lambda: cases(KERNELS, sizes={"small": 1}, ways=[serial, serial]),
+            "two ways are called serial; give the ways as a mapping: ways={name: function}",
+        ),
+        (
+            lambda: ids(
+                cases(KERNELS, sizes={"small": 1}, ways=[serial])
+                + cases(KERNELS, sizes={"small": 2}, ways=[serial])
+            ),
+            "two cases are called loop-serial-small; give their kernels or ways other names",
+        ),
+    ],
+    ids=lambda made: "" if callable(made) else made.split(";")[0].replace('"', ""),
+)
+def test_mistake_is_one_sentence(make: Callable[[], Any], sentence: str) -> None:
+    """What a decorator cannot mean is refused, in one sentence that says what to give."""
+    with pytest.raises((ValueError, TypeError)) as refused:
+        make()
+
+    assert str(refused.value) == sentence
+
+
+def test_way_without_a_name_is_refused() -> None:
+    """A partial has no name of its own: the sentence says how to give one."""
+    with pytest.raises(ValueError, match=r"has no name; .* ways={name: function}"):
+        cases(KERNELS, sizes={"small": 1}, ways=[partial(ray_per_row)])
+
+
+def test_second_decorator_is_refused() -> None:
+    """Otherwise one of the two would be lost: they are joined by a plus."""
+
+    @cases(KERNELS, sizes={"small": 1})
+    def test() -> None:
+        """Do nothing."""
+
+    with pytest.raises(ValueError, match=r"^test has two rayscale.cases .*: cases.* \+ cases"):
+        cases(KERNELS, sizes={"small": 1})(test)
+
+
+@given(name=st.from_regex(r"\w[\w.+:]{0,9}", fullmatch=True).filter(lambda one: one not in WORDS))
+def test_names_can_be_selected(name: str) -> None:
+    """Whatever is good as a name can be written in -k as it is."""
+    (only,) = ids(cases({name: len}, sizes={"small": 1}, ways=[serial]))
+
+    assert only == f"{name}-serial-small"
+    assert Expression.compile(name).evaluate(lambda word, /, **_: word in only)
