@@ -141,6 +141,7 @@ class Measuring:
         if self.gate is not None:
             self._admit_to_gate(self.gate)
         if self.ours and not self.config.option.collectonly:
+            self._skip_without_benchmark()
             self._demand_ray()
             self._try_existing_cluster()
         if self.ours and self.asked.timed:
@@ -162,6 +163,13 @@ class Measuring:
 
         subjects = {item: self._function(item) for item in self.ours}
         request.admit(gate, subjects)
+
+    def _skip_without_benchmark(self) -> None:
+        """Skip our cases where pytest-benchmark, which measures them, is switched off."""
+        if not self.config.pluginmanager.has_plugin("pytest-benchmark"):
+            reason = "it is measured by pytest-benchmark, which is switched off"
+            for item in self.ours:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
     def _demand_ray(self) -> None:
         """Refuse cases of Ray's where Ray is missing; untimed, they are skipped with the reason."""
@@ -361,6 +369,7 @@ class Measuring:
             benchmark.skipped = True  # else pytest-benchmark says, beside, that it was not used
         if report.when == "teardown" and benchmark.stats is not None and not benchmark.has_error:
             self.measured.append(benchmark.stats)
+            self.failed = [one for one in self.failed if one != item.nodeid]  # run again, it passed
         return report
 
     # The end
@@ -517,10 +526,6 @@ def _cases_of(metafunc: pytest.Metafunc) -> "Cases | None":
     if chosen is not None and "rayscale_cluster" not in metafunc.fixturenames:
         raise pytest.Collector.CollectError(
             f"{name}: a fixture called measure in this project hides rayscale's; rename it"
-        )
-    if chosen is not None and not metafunc.config.pluginmanager.has_plugin("benchmark"):
-        raise pytest.Collector.CollectError(
-            f"{name} is measured by pytest-benchmark, which is switched off or not installed"
         )
     return chosen
 
