@@ -8,7 +8,7 @@ from rayscale.report.subject import ProbeTiming
 from rayscale.suite.laws import LawError, RayCost
 
 KIB, MIB = 2**10, 2**20
-INLINE = [(1, 16), (10, 160), (100, 1600), (4, 4 * KIB), (4, 400 * KIB)]
+INLINE = [(1, 16), (10, 160), (100, 1600), (4, 4 * KIB), (4, 40 * KIB), (4, 400 * KIB)]
 STORED = [(4, 4 * size) for size in (104 * KIB, MIB, 2 * MIB, 8 * MIB)]
 
 
@@ -63,8 +63,10 @@ def test_prediction_adds_the_costs_to_the_work() -> None:
 
 def test_model_that_misses_a_call_claims_nothing() -> None:
     """One probe that took three times as long: no cost is claimed, and no interval is shown."""
-    worse = [probe(*one, bent(*one) * (3 if one == (100, 1600) else 1)) for one in INLINE + STORED]
+    worse = [probe(*one, bent(*one) * (3 if one == (10, 160) else 1)) for one in INLINE + STORED]
     (found,) = costs.fitted(worse)
+    assert isinstance(found.inline, RayCost)
+    assert not found.inline.has_negative
     first, second = costs.sentences([found])
     assert "up to 100 KiB, what a task and a byte cost cannot be told: the model misses" in first
     assert "above 100 KiB, each task costs 6.25 ms" in second

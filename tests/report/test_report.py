@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from pytest_regressions.file_regression import FileRegressionFixture
 
-from rayscale.report import contents, page, subject
+from rayscale.report import contents, over_time, page, subject
 from rayscale.report.contents import Report
 from rayscale.report.drawing import palette
+from rayscale.saved import comparison
+from rayscale.saved.evidence import Limits
 from rayscale.saved.launches import read as read_launch
 
 SHAPES = {"small": (100, 100), "article": (1000, 1000)}
@@ -327,6 +329,26 @@ def test_history_marks_baselines_and_verdicts(save_series: Callable[..., list[Pa
     }
     assert "▲" in charts["History: moving_average loop small"]
     assert "▲" not in charts["History: moving_average numpy small"]
+
+
+def test_marks_of_a_history_share_their_chance_of_error(
+    save_series: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of three series against a baseline has a third of the chance of a false 'slower'."""
+    medians = {"loop-serial-small": 0.03}
+    files = save_series(medians, name="baseline", kind="baseline", launches=3, seed=1)
+    for day in (25, 26, 27):
+        later = {"datetime": f"2026-11-{day}T08:00:00+00:00"}
+        files += save_series(medians, name="fresh", launches=3, seed=day, **later)
+    asked: list[float] = []
+
+    def compare(old: Any, new: Any, limits: Limits) -> Any:
+        asked.append(limits.false_alarm)
+        return comparison.compare(old, new, limits)
+
+    monkeypatch.setattr(over_time, "compare", compare)
+    over_time.verdicts([read_launch(file) for file in files])
+    assert asked == [pytest.approx(0.01 / 3)] * 3
 
 
 def test_ways_of_running_have_styles_of_their_own() -> None:
