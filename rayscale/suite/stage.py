@@ -114,8 +114,8 @@ def _seen_here(case: str, rows: int) -> Work:
     tally = witness.own_tally(case)
     if tally.rows != rows:
         raise WorkError(
-            f"{rows} rows went through the kernel and {tally.rows} of them in this process; "
-            "another process did the rest"
+            f"{rows} rows were to go through the kernel, and this process saw {tally.rows}; a way "
+            "that works here calls the kernel once on each row"
         )
     return Work(tally.calls, tally.spans, tally.warnings)
 

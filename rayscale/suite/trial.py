@@ -115,10 +115,11 @@ def read_only(rows: Any) -> Any:
 
 def nbytes(value: Any) -> int:
     """Return how many bytes *value* is when it travels; 0 for what cannot."""
-    if isinstance(value, np.ndarray):
-        return value.nbytes
+    items = whole(value)
+    if isinstance(items, np.ndarray):
+        return items.nbytes
     try:
-        return len(pickle.dumps(value, protocol=5))
+        return len(pickle.dumps(items, protocol=5))
     except (pickle.PicklingError, TypeError, AttributeError):  # what pickle raises where it cannot
         return 0
 

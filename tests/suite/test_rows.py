@@ -1,4 +1,4 @@
-"""How the input of a kernel is cut, and how its results are put together."""
+"""The input of a kernel: how it is cut, how results are put together, what is saved of it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayscale.suite.rows import Pieces, RowsError, cut, cut_each, give_whole, join
+from rayscale.suite.trial import nbytes, shape
 
 LENGTHS = st.integers(0, 40)
 NUMBERS = st.integers(1, 50)
@@ -98,3 +99,14 @@ def test_results_that_cannot_be_put_together_are_refused() -> None:
     with pytest.raises(RowsError, match=r"type dict .* return arrays or lists, .* join="):
         join([1, 2], [{"a": 1}, {"a": 2}])
     assert join([1, 2], [{"a": 1}]) == {"a": 1}  # one piece needs no joining
+
+
+def test_input_is_saved_by_its_shape_and_bytes() -> None:
+    """An array has its shape and bytes, a list its length; what does not travel has no bytes."""
+    assert shape(np.zeros((2, 3))) == [2, 3]
+    assert shape(["a", "b"]) == [2]
+    assert shape(Pieces(np.zeros((2, 3)))) == [2, 3]
+    assert nbytes(np.zeros((2, 3))) == 6 * 8
+    assert nbytes(Pieces(np.zeros((2, 3)), join=lambda results: results)) == 6 * 8
+    assert nbytes(["a" * 1000]) > 1000
+    assert nbytes(lambda: 1) == 0
