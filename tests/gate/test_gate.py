@@ -374,6 +374,8 @@ def test_gate_without_benchmark_only_is_a_usage_error(project: Project) -> None:
             '--tolerance: "5" is no share',
         ),
         (lambda: _share("--miss", "1 in 9"), '--miss: "1 in 9" is no share'),
+        (lambda: _share("--miss", "100%"), '--miss: "100%" is no share'),
+        (lambda: _share("--miss", "150%"), '--miss: "150%" is no share'),
         (lambda: _seconds("--pair-budget", "soon"), '--pair-budget: "soon" is no time'),
         (lambda: _seconds("--gate-budget", "-1"), '--gate-budget: "-1" is no time'),
         (lambda: _seed("x"), '--pair-seed: "x" is no whole number'),

@@ -58,8 +58,28 @@ def test_line_shows_each_figure_under_its_heading(three_series: list[CaseHistory
     change = line[at["since baseline [99 %]"] :]
     assert change.startswith("+")
     assert change.endswith("(n=10+10), by control")
-    newest = line[heading.index("oldest to newest") + len("oldest to newest") : at["revision"]]
-    assert newest.strip() == duration(three_series[0].medians[-1])
+    figures = slice(heading.index("oldest to newest") + len("oldest to newest"), at["revision"])
+    assert heading[figures].strip() == "newest"
+    assert line[figures].strip() == duration(three_series[0].medians[-1])
+
+
+def test_change_is_since_the_newest_baseline(save_series: SaveSeries) -> None:
+    """Of two baselines the later one counts: 60 ms and then 90 ms are 50 % more, not 200 %."""
+    files = [
+        file
+        for day, (kind, seconds) in enumerate(
+            [("baseline", 0.03), ("baseline", 0.06), ("launches", 0.09)]
+        )
+        for file in save_series(
+            {LOOP: seconds},
+            kind=kind,
+            seed=day,
+            datetime=f"2026-11-2{day}T08:00:00+00:00",
+        )
+    ]
+    (loop,) = histories([read(file) for file in files])
+    assert loop.change is not None
+    assert loop.change.ratio == pytest.approx(1.5, rel=0.02)
 
 
 def test_run_alone_has_a_change_without_an_interval(
