@@ -70,7 +70,7 @@ def pytest_load_initial_conftests(
     if short:
         _add_short(parser)
     if short or any(word.startswith("--rayscale-") for word in args):
-        activate(early_config)
+        _activate(early_config, is_asked_for=True)
     try:
         yield
     except ValueError as error:
@@ -113,11 +113,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def activate(config: pytest.Config) -> "Measuring":
-    """Return this session's plug-in that measures, made when first asked for."""
+    """Return this session's plug-in that measures; a benchmark of ours has use for it."""
+    return _activate(config, is_asked_for=False)
+
+
+def _activate(config: pytest.Config, *, is_asked_for: bool) -> "Measuring":
     if (found := config.stash.get(MEASURING, None)) is None:
         from rayscale.measuring import Measuring
 
-        found = config.stash[MEASURING] = Measuring(config)
+        found = config.stash[MEASURING] = Measuring(config, is_asked_for=is_asked_for)
         config.pluginmanager.register(found, "rayscale-measuring")
     return found
 

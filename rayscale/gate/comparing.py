@@ -40,8 +40,13 @@ class Trial(Protocol):
 class Question(Protocol):
     """What a benchmark asks: a kernel, and what it must give, as the suite has it."""
 
-    subject: Any
-    expectation: Any
+    @property
+    def subject(self) -> Any:
+        """The case, with its kernel."""
+
+    @property
+    def expectation(self) -> Any:
+        """What the kernel must give."""
 
     def bind(self, kernel: Kernel) -> Kernel:
         """Return *kernel*, with the benchmark's further arguments."""

@@ -1,14 +1,10 @@
 """The cases of a benchmark, as its decorator says them, and as the options narrow them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import pytest
-from _pytest.mark import ParameterSet  # pytest.param makes these, and gives them no public name
-
-from rayscale.suite.stage import needs
 from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
 
 NAMES = ("kernel", "implementation", "cpus", "size")
@@ -153,61 +149,6 @@ def of(test: object) -> Cases | None:
     """Return the cases that *test* was decorated with, if any."""
     found: Cases | None = getattr(test, ATTRIBUTE, None)
     return found
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What the options choose: CPU counts, sizes (None: not said), and the CPUs that are there."""
-
-    cpus: tuple[int, ...]
-    sizes: tuple[str, ...] | None
-    cores: int
-    gated: bool
-
-
-def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
-    """Return the cases of the choice, those with one CPU count once, the others at each count.
-
-    ValueError where two cases have one id.
-    """
-    found = [one for arm in chosen.arms for one in _of_arm(arm, choice)]
-    ids = [str(one.id) for one in found]
-    for name in ids:
-        if ids.count(name) > 1:
-            raise ValueError(f"two cases are called {name}; give their kernels or ways other names")
-    return found
-
-
-def _of_arm(arm: Arm, choice: Choice) -> Iterator[ParameterSet]:
-    for kernel in arm.kernels:
-        for size in _sizes(arm, choice):
-            for name, run in arm.ways.items():
-                for count in needs(run).cpus or arm.cpus or choice.cpus:
-                    at = "" if needs(run).cpus == (1,) and not needs(run).ray else f"-cpus{count}"
-                    yield pytest.param(
-                        *(kernel, name, count, size),
-                        id=f"{kernel}-{name}{at}-{size}",
-                        marks=list(_marks(arm, run, count, choice)),
-                    )
-
-
-def _sizes(arm: Arm, choice: Choice) -> list[str]:
-    """Return the names of the sizes to run: those asked for, else all that need no request."""
-    if choice.sizes is not None:
-        return [name for name in arm.sizes if name in choice.sizes]
-    usual = [name for name, value in arm.sizes.items() if not isinstance(value, OnRequest)]
-    return usual[:1] if choice.gated else usual
-
-
-def _marks(arm: Arm, run: Way, count: int, choice: Choice) -> Iterator[pytest.MarkDecorator]:
-    if needs(run).ray:
-        yield pytest.mark.ray
-    if count > choice.cores and not arm.waits:
-        yield pytest.mark.oversubscribed
-    if arm.min_rounds is not None:
-        yield pytest.mark.benchmark(min_rounds=arm.min_rounds)
-    if arm.tolerance is not None:
-        yield pytest.mark.tolerance(arm.tolerance)
 
 
 def arm_of(chosen: Cases, kernel: str, implementation: str, size: str) -> Arm:

@@ -22,7 +22,7 @@ class LiveLine:
     @property
     def terminal(self) -> "pytest.TerminalReporter | None":
         """Pytest's reporter, if it writes to a terminal, at its usual length."""
-        reporter: "pytest.TerminalReporter | None" = self.config.pluginmanager.get_plugin(
+        reporter: pytest.TerminalReporter | None = self.config.pluginmanager.get_plugin(
             "terminalreporter"
         )
         usual = self.config.get_verbosity() == 0

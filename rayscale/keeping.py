@@ -1,0 +1,154 @@
+"""A session whose timings are kept: what is saved at pytest's hooks, and how the machine was."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rayscale.suite import options
+from rayscale.suite.environment import conditions
+
+if TYPE_CHECKING:
+    from rayscale.saved.control import Control
+
+
+class Keeping:
+    """What one session has measured, and its hooks."""
+
+    def __init__(
+        self, config: pytest.Config, kind: str, is_ours: Callable[[pytest.Item], bool]
+    ) -> None:
+        """Keep a run of the *kind* "launch", or "gate", of the items that *is_ours* says."""
+        self.config = config
+        self.kind = kind
+        self.is_ours = is_ours
+        self.measured: list[Any] = []  # pytest-benchmark's records of the tests that passed
+        self.failed: list[str] = []
+        self.file: Path | None = None
+
+    @cached_property
+    def control(self) -> "Control | None":
+        """What is timed around each case; nothing in a gate, which compares within pairs."""
+        from rayscale.saved.control import Control  # it loads NumPy
+
+        return Control() if self.kind == "launch" else None
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the runs of this machine, or what gates saw on it, are kept."""
+        from rayscale import machine
+        from rayscale.saved import saving
+
+        given = options.given(self.config, "--benchmark-storage")
+        storage = self.config.getoption("benchmark_storage", default=None) if given else None
+        setting = self.config.getini("rayscale_results")
+        root = saving.root(self.config.rootpath, setting, storage)
+        own = ("gates",) if self.kind == "gate" else ()
+        return root.joinpath(*own, machine.fingerprint(machine.hardware()))
+
+    @property
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """The cases of kernels that were measured."""
+        records = [one.as_dict() for one in self.measured]
+        return [one for one in records if "problem" in one["extra_info"]]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Time the control before and after each case, and save it with the case."""
+        if self.control is None or "measure" not in getattr(item, "fixturenames", ()):
+            return (yield)
+        before = self.control.sample()
+        done = yield
+        benchmark: Any = item.funcargs["benchmark"]  # type: ignore[attr-defined]  # it measures
+        benchmark.extra_info["control"] = self.control.note(before, self.control.sample())
+        return done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Keep the timings of a test that failed, before or after them, out of the saved run."""
+        report = yield
+        if not self.is_ours(item):
+            return report
+        benchmark = getattr(item, "funcargs", {}).get("benchmark")
+        if report.failed:
+            self.failed.append(item.nodeid)
+            if benchmark is not None and self.kind == "launch":  # the gate saves failures, too
+                benchmark.has_error = True
+        elif report.when == "teardown" and benchmark is not None and _is_timed(benchmark):
+            self.measured.append(benchmark.stats)
+            self.failed = [one for one in self.failed if one != item.nodeid]  # run again, it passed
+        return report
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
+        """Save what the timings depend on."""
+        if self.measured:
+            from rayscale import machine
+
+            hardware, here = machine.hardware(), conditions()
+            machine_info["fingerprint"] = machine.fingerprint(hardware)
+            machine_info["hardware"] = hardware
+            machine_info["software"] = machine.software(here.blas_threads, here.allocator)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+        """Save what failed, and how the machine was."""
+        if self.measured:
+            from rayscale.saved import saving
+
+            control = self.control.medians if self.control else []
+            output_json["rayscale"] = saving.description(
+                sorted(set(self.failed)), control, self.kind
+            )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Save the run, unless another process of ours started this one, and keeps it."""
+        from rayscale.saved import saving
+
+        if self.measured and not saving.is_a_launchs():
+            self._save()
+
+    def _save(self) -> None:
+        """Write our benchmarks in pytest-benchmark's format, made by its own hooks."""
+        from rayscale.saved import saving
+
+        hook, config = self.config.hook, self.config
+        machine_info = hook.pytest_benchmark_generate_machine_info(config=config)
+        hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine_info)
+        commit_info = hook.pytest_benchmark_generate_commit_info(config=config)
+        hook.pytest_benchmark_update_commit_info(config=config, commit_info=commit_info)
+        contents = hook.pytest_benchmark_generate_json(
+            config=config,
+            benchmarks=self.measured,
+            include_data=True,
+            machine_info=machine_info,
+            commit_info=commit_info,
+        )
+        hook.pytest_benchmark_update_json(
+            config=config, benchmarks=self.measured, output_json=contents
+        )
+        usual = saving.revision(commit_info) if self.records else "overhead"
+        name = config.getoption("benchmark_save") or usual
+        self.file = saving.save(self.folder, name, contents)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
+        """Show, after pytest-benchmark's tables, what Ray gained, and where the run is."""
+        records = self.records if self.kind == "launch" else ()
+        if records:
+            from rayscale.suite import summary
+            from rayscale.terminal import width
+
+            terminalreporter.section("what Ray gained")
+            terminalreporter.write(summary.render(records, width(), failed=self.failed))
+        if self.file is not None:
+            terminalreporter.write_line(f"rayscale: saved in {self.file}")
+
+
+def _is_timed(benchmark: Any) -> bool:
+    return benchmark.stats is not None and not benchmark.has_error

@@ -1,0 +1,119 @@
+"""What pytest's tests are to the suite: whose cases they run, and what is wrong with them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from rayscale.suite.case import Arm, Case, Cases
+
+
+def is_ours(item: pytest.Item) -> bool:
+    """Tell whether *item* is a benchmark of ours: all of them take the session's cluster."""
+    return "rayscale_cluster" in getattr(item, "fixturenames", ())
+
+
+def measures(item: pytest.Item) -> bool:
+    """Tell whether *item* runs a case of a kernel."""
+    return is_ours(item) and "measure" in item.fixturenames  # type: ignore[attr-defined]  # it has
+
+
+def nothing(names: tuple[str, ...]) -> Any:
+    """Return the parameters of a benchmark that has no case at the sizes asked for."""
+    return pytest.param(*[None] * len(names), id="none", marks=pytest.mark.no_case)
+
+
+def skip(items: Sequence[pytest.Item], reason: str) -> None:
+    """Skip *items* with a *reason*."""
+    for item in items:
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def cases_of(metafunc: pytest.Metafunc) -> "Cases | None":
+    """Return the cases of a test; CollectError where it cannot have what it asks for."""
+    from rayscale.suite import case
+
+    chosen, name = case.of(metafunc.function), metafunc.function.__name__
+    takes = "measure" in metafunc.fixturenames
+    if chosen is None and takes:
+        raise pytest.Collector.CollectError(
+            f"{name} takes the fixture measure of rayscale and has no @rayscale.cases(...); "
+            "decorate it"
+        )
+    if chosen is not None and not takes:
+        raise pytest.Collector.CollectError(
+            f"{name} has @rayscale.cases(...) and does not take the fixture measure; have it take "
+            "it, and call measure(rows, expected)"
+        )
+    if chosen is not None and "rayscale_cluster" not in metafunc.fixturenames:
+        raise pytest.Collector.CollectError(
+            f"{name}: a fixture called measure in this project hides rayscale's; rename it"
+        )
+    return chosen
+
+
+def case_of(item: pytest.Item) -> "tuple[Case, Arm]":
+    """Return the case that *item* runs, and the arm that has its functions."""
+    from rayscale.suite import case
+
+    words = item.callspec.params  # type: ignore[attr-defined]  # a benchmark has cases
+    chosen = case.of(item.function)  # type: ignore[attr-defined]  # the same
+    assert chosen is not None
+    names = words["kernel"], words["implementation"], words["cpus"], words["size"]
+    problem = item.originalname.removeprefix("test_")  # type: ignore[attr-defined]  # the same
+    return case.Case(problem, *names), case.arm_of(chosen, names[0], names[1], names[3])
+
+
+def cpus_needed(item: pytest.Item) -> int:
+    """Return how many CPUs of Ray's *item* needs: its parameter's, or its mark's."""
+    mark = item.get_closest_marker("ray")
+    parameters = getattr(item, "callspec", None)
+    own = {"cpus": 1, **mark.kwargs, **(parameters.params if parameters else {})} if mark else {}
+    return int(own.get("cpus", 0))
+
+
+def demand_own_fixtures(
+    request: pytest.FixtureRequest, cluster: object, case: "Case", arm: "Arm"
+) -> None:
+    """Fail, in one sentence, where a fixture of the project's hides one of ours."""
+    from rayscale.suite.case import value
+    from rayscale.suite.cluster import SessionCluster
+
+    hidden = []
+    if not isinstance(cluster, SessionCluster):
+        hidden.append("rayscale_cluster")
+    if request.getfixturevalue("size") is not value(arm, case.size):
+        hidden.append("size")
+    if hidden:
+        pytest.fail(
+            f"a fixture called {hidden[0]} in this project hides rayscale's; rename it",
+            pytrace=False,
+        )
+
+
+def disable_benchmark(item: pytest.Item) -> None:
+    """Have pytest-benchmark call once, and time nothing, in *item*."""
+    benchmark = getattr(item, "funcargs", {}).get("benchmark")
+    if benchmark is not None:
+        benchmark.disabled = True
+
+
+def demand_a_call(item: pytest.Item) -> None:
+    """Fail, in one sentence, a benchmark that has not called measure."""
+    measure = item.funcargs["measure"]  # type: ignore[attr-defined]  # it has fixtures
+    if not measure.was_called:
+        pytest.fail(
+            f"{item.name} measured nothing; have it call measure(rows, expected)", pytrace=False
+        )
+
+
+def is_a_sentence(error: BaseException) -> bool:
+    """Tell whether *error* says by itself what is wrong, so that no frames need be shown."""
+    from rayscale.suite.check import ResultError
+    from rayscale.suite.cluster import ClusterError
+    from rayscale.suite.code import CodeError
+    from rayscale.suite.rows import RowsError
+    from rayscale.suite.stage import WorkError
+
+    return isinstance(error, ResultError | ClusterError | CodeError | RowsError | WorkError)
