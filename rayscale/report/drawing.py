@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 from zlib import crc32
@@ -55,13 +56,30 @@ XLINK = "http://www.w3.org/1999/xlink"
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture: its title, what to look for, what it shows in words, and itself as SVG."""
+    """A picture: its title, what to look for, what it shows in words, and how it is drawn.
+
+    *name* is unique in a page, *height* in inches.  It is drawn when its SVG is asked for: Markdown
+    without charts needs none.
+    """
 
     name: str
     title: str
     caption: str
     description: str
-    svg: str
+    paint: Callable[[Axes], None]
+    height: float = 3.0
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as an SVG that can stand in a page."""
+        with mpl.rc_context(SETTINGS):
+            figure = Figure(figsize=(WIDTH, self.height), layout="constrained")
+            FigureCanvasSVG(figure)
+            self.paint(figure.add_subplot())
+            out = io.StringIO()
+            nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            figure.savefig(out, format="svg", transparent=True, metadata=nothing)
+        return _inline(out.getvalue(), self.name, self.title, self.description)
 
 
 @dataclass(frozen=True)
@@ -118,27 +136,6 @@ def logarithmic(axes: Axes, which: Literal["x", "y"], say: Callable[[float], str
     axis.set_major_locator(LogLocator(subs=(1.0,) if many else (1.0, 2.0, 5.0), numticks=99))
     axis.set_major_formatter(FuncFormatter(lambda place, _: say(place)))
     axis.set_minor_formatter(NullFormatter())
-
-
-def chart(
-    name: str,
-    title: str,
-    caption: str,
-    description: str,
-    paint: Callable[[Axes], None],
-    height: float = 3.0,
-) -> Chart:
-    """Return the chart that *paint* draws; *name* is unique in a page, *height* in inches."""
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        paint(figure.add_subplot())
-        out = io.StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return Chart(
-        name, title, caption, description, _inline(out.getvalue(), name, title, description)
-    )
 
 
 def _inline(text: str, name: str, title: str, description: str) -> str:

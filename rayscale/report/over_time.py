@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from matplotlib.axes import Axes
 
-from rayscale.report.drawing import INK, Chart, Palette, Style, chart, logarithmic, slug
+from rayscale.report.drawing import INK, Chart, Palette, Style, logarithmic, slug
 from rayscale.saved.comparison import compare, in_both
 from rayscale.saved.evidence import Limits
 from rayscale.saved.history import CaseHistory
@@ -59,7 +59,7 @@ def charts(cases: Sequence[CaseHistory], found: Verdicts, looks: Palette) -> Ite
             topics.setdefault(_topic(case), []).append(case)
     for topic, lines in list(topics.items())[:CHARTS]:
         shown, what = lines[:LINES], " ".join(topic[1:])
-        yield chart(
+        yield Chart(
             slug("history", *topic),
             f"History: {what}",
             _caption(topic[0], left_out=len(lines[LINES:])),

@@ -6,7 +6,7 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from rayscale.measured import MeasuredCase
-from rayscale.report.drawing import Chart, chart, slug
+from rayscale.report.drawing import Chart, slug
 from rayscale.text import count, duration, percent
 
 PHASES = ("start", "waiting", "executing", "fetching")
@@ -22,7 +22,7 @@ def phases(block: Sequence[MeasuredCase]) -> Chart | None:
     if not noted:
         return None
     what = f"{noted[0].problem} {noted[0].size}"
-    return chart(
+    return Chart(
         slug("phases", what),
         f"Where the time goes: {what}",
         _caption(left_out=len(with_phases[ROWS:])),

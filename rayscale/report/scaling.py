@@ -15,7 +15,6 @@ from rayscale.report.drawing import (
     OWN,
     Chart,
     Palette,
-    chart,
     logarithmic,
     slug,
 )
@@ -34,7 +33,7 @@ def speed_ups(block: Block, cores: int | None, looks: Palette) -> Iterator[Chart
         if not gains:
             continue
         what = f"{block[0].problem} {kernel} {block[0].size}"
-        yield chart(
+        yield Chart(
             slug("speed-up", what),
             f"Speed-up: {what}",
             "Look how far each line stays below the thin grey ideal, and whether its bars stay "
@@ -112,7 +111,7 @@ def times_by_size(cases: Block, looks: Palette) -> Iterator[Chart]:
             continue
         serial = own.get("serial", [])
         even = {way: break_even(serial, line) for way, line in own.items() if way != "serial"}
-        yield chart(
+        yield Chart(
             slug("size", problem, kernel),
             f"Time against size: {problem} {kernel}",
             _crossings(even) if serial else "There is no serial case to compare with.",
@@ -176,7 +175,7 @@ def granularity(own: Sequence[Granularity]) -> Chart | None:
     """Return efficiency against the length of a task; None where it was not measured."""
     if not own:
         return None
-    return chart(
+    return Chart(
         "granularity",
         "Efficiency against the length of a task",
         "Look where a line crosses 50 %: so long must a task be, METG(50 %), for Ray to make half "

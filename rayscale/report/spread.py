@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
-from rayscale.report.drawing import FAINT, INK, Chart, chart, slug
+from rayscale.report.drawing import FAINT, INK, Chart, slug
 from rayscale.report.subject import Timing
 from rayscale.text import count, digits, duration, plural
 
@@ -29,7 +29,7 @@ def spread(title: str, timings: Sequence[Timing], unit: str) -> Chart | None:
         return None
     widest = sorted(several, key=lambda one: -max(one.seconds) / min(one.seconds))[:ROWS]
     shown = [one for one in several if one in widest]
-    return chart(
+    return Chart(
         slug("spread", title),
         f"Spread: {title}",
         _caption(unit, left_out=len(several) - len(shown)),
