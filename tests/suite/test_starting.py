@@ -1,0 +1,138 @@
+"""A cluster starts under variables that nobody else sees, and sets back all that it changes."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import signature
+from pathlib import Path
+from types import FrameType
+
+import pytest
+import ray
+
+from rayscale.suite import starting
+from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster
+
+
+def test_private_parts_of_ray_are_there() -> None:
+    """What we use of Ray without its promise (2.60) is there; where it goes, this test says which.
+
+    Without them a cluster would listen on all interfaces, or workers would not find kernels.
+    """
+    from ray._private import ray_constants
+    from ray._raylet import (  # type: ignore[attr-defined]  # it is in C++, and has no types
+        AuthenticationTokenLoader,
+        Config,
+    )
+    from ray.job_config import JobConfig
+
+    assert callable(Config.initialize)
+    assert callable(AuthenticationTokenLoader.instance().reset_cache)
+    assert isinstance(ray_constants.ENABLE_RAY_CLUSTER, bool)
+    assert isinstance(ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV, bool)
+    assert "_py_driver_sys_path" in signature(JobConfig).parameters
+
+
+@pytest.fixture
+def own_handler() -> Iterator[object]:
+    """Return a handler of SIGTERM that the project has set, for the time of a test."""
+
+    def handler(signum: int, frame: FrameType | None) -> None:
+        raise AssertionError("nobody sends it")
+
+    before = signal.signal(signal.SIGTERM, handler)
+    yield handler
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_private_cluster_sets_back_all_that_it_changes(
+    own_handler: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables, handlers and Ray's own switches are the project's again, and no Ray is left.
+
+    So it is also where a test inside has ended Ray by itself.
+    """
+    from ray._private import ray_constants
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # the project's own
+    variables, interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
+    switch = ray_constants.ENABLE_RAY_CLUSTER
+
+    with starting.private(1) as cluster:
+        assert len(cluster.workers) == 1
+        assert dict(os.environ) == variables  # they were set for the start alone
+        assert ray_constants.ENABLE_RAY_CLUSTER is switch
+        ray.shutdown()
+
+    assert dict(os.environ) == variables
+    assert signal.getsignal(signal.SIGTERM) is own_handler
+    assert signal.getsignal(signal.SIGINT) is interrupt
+    assert not ray.is_initialized()
+
+
+def test_cluster_does_not_start_beside_another_use_of_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a fixture of the project has Ray running, one sentence says what to do."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+
+    with pytest.raises(ClusterError) as refused, starting.private(1):
+        pass
+
+    assert str(refused.value) == (
+        "Ray is in use in this process already, and a case needs a cluster of its own; call "
+        "ray.shutdown() at the end of what uses it, or measure on that cluster with "
+        "--rayscale-ray-address"
+    )
+
+
+def start_and_press(times: int, done: list[str]) -> None:
+    """Press Ctrl-C so many times in a start, which notes when it is *done*."""
+    with starting._ctrl_c_deferred():
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        done.append("start")
+
+
+@pytest.mark.parametrize(("times", "done"), [(1, ["start"]), (2, [])])
+def test_first_ctrl_c_waits_for_the_start(times: int, done: list[str]) -> None:
+    """It interrupts after the start, whose processes could not be found otherwise.
+
+    Who presses it again wants out of a start that hangs.
+    """
+    noted: list[str] = []
+
+    with pytest.raises(KeyboardInterrupt):
+        start_and_press(times, noted)
+
+    assert noted == done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_workers_get_the_drivers_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory is written out: a worker's own is another one."""
+    monkeypatch.setattr(sys, "path", ["", "/somewhere", *sys.path])
+
+    assert starting.driver_path()[:2] == [str(Path.cwd()), "/somewhere"]
+
+
+def test_session_cluster_starts_once_and_again_after_its_end() -> None:
+    """It starts when a case first needs it, serves all that follow, and can be ended in between."""
+    events: list[str] = []
+
+    @contextmanager
+    def start() -> Iterator[Cluster]:
+        events.append("start")
+        yield Cluster(1)
+        events.append("end")
+
+    cluster = SessionCluster(start)
+    cluster.stop()
+    assert events == []
+    assert cluster.running() is cluster.running()
+    cluster.stop()
+    cluster.stop()
+    cluster.running()
+
+    assert events == ["start", "end", "start"]
+    cluster.stop()
