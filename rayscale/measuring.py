@@ -124,10 +124,11 @@ class Measuring:
 
     def _choose_rounds(self, item: pytest.Item) -> None:
         """Give *item* enough rounds for an interval, unless it or the user says how many."""
-        if not items.is_ours(item):
+        if not items.is_ours(item) or not self._has_benchmark():
             return
         mark = item.get_closest_marker("benchmark")
-        wanted = {"min_rounds": FEWEST_ROUNDS, **(mark.kwargs if mark else {})}
+        fewest = items.min_rounds(item) or FEWEST_ROUNDS
+        wanted = {"min_rounds": fewest, **(mark.kwargs if mark else {})}
         kept = {
             name: value
             for name, value in wanted.items()
@@ -159,9 +160,12 @@ class Measuring:
 
     def _skip_without_benchmark(self) -> None:
         """Skip our cases where pytest-benchmark, which measures them, is switched off."""
-        if not self.config.pluginmanager.has_plugin("pytest-benchmark"):
+        if not self._has_benchmark():
             reason = "it is measured by pytest-benchmark, which is switched off"
             items.skip(self.ours, reason)
+
+    def _has_benchmark(self) -> bool:
+        return self.config.pluginmanager.has_plugin("pytest-benchmark")
 
     def _demand_ray(self) -> None:
         """Refuse cases of Ray's where Ray is missing; untimed, they are skipped with the reason."""

@@ -65,6 +65,11 @@ def case_of(item: pytest.Item) -> "tuple[Case, Arm]":
     return case.Case(problem, *names), case.arm_of(chosen, names[0], names[1], names[3])
 
 
+def min_rounds(item: pytest.Item) -> int | None:
+    """Return the fewest rounds that the benchmark of *item* asks for, if it does."""
+    return case_of(item)[1].min_rounds if measures(item) else None
+
+
 def cpus_needed(item: pytest.Item) -> int:
     """Return how many CPUs of Ray's *item* needs: its parameter's, or its mark's."""
     mark = item.get_closest_marker("ray")

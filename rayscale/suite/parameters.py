@@ -61,7 +61,5 @@ def _marks(arm: Arm, run: Way, count: int, choice: Choice) -> Iterator[pytest.Ma
         yield pytest.mark.ray
     if count > choice.cores and not arm.waits:
         yield pytest.mark.oversubscribed
-    if arm.min_rounds is not None:
-        yield pytest.mark.benchmark(min_rounds=arm.min_rounds)
     if arm.tolerance is not None:
         yield pytest.mark.tolerance(arm.tolerance)
