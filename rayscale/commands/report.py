@@ -45,7 +45,9 @@ def report(
     try:
         chosen = choice.subject(runs, results, here)
         skipped = [str(fault) for fault in chosen.faults]
-        shown = contents.contents(subject.read(chosen.newest), chosen.history, skipped)
+        shown = contents.contents(
+            subject.read(chosen.newest), chosen.history, skipped, chosen.machine
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if charts:

@@ -67,12 +67,18 @@ class Overhead:
         return tuple(f"{one} {self.source}".rstrip() for one in said)
 
 
-def contents(subject: Subject, kept: Sequence[Launch], faults: Sequence[str] = ()) -> Report:
-    """Return the report on *subject*, with the history of its cases in the *kept* launches.
+def contents(
+    subject: Subject,
+    history: Sequence[Launch],
+    faults: Sequence[str] = (),
+    machine: Sequence[Launch] = (),
+) -> Report:
+    """Return the report on *subject*, with its cases in the launches of its *history*.
 
-    *faults* say which files could not be read for it.
+    *faults* say which files could not be read for it.  The other runs of its *machine* are looked
+    at for probes, if it has none itself.
     """
-    first, overhead, cases = subject.launches[0], _overhead(subject, kept), histories(kept)
+    overhead, cases = _overhead(subject, [*history, *machine]), histories(history)
     looks = _looks(subject, cases)
     sections = (
         Section("Machine", tuple(_gaps(subject, faults)), (tables.machine(subject.launches),)),
@@ -83,9 +89,10 @@ def contents(subject: Subject, kept: Sequence[Launch], faults: Sequence[str] = (
         _costs(subject, overhead),
         _laws(subject),
         _charts("Spread", _spreads(subject)),
-        _charts("History", over_time.charts(cases, over_time.verdicts(kept), looks)),
+        _charts("History", over_time.charts(cases, over_time.verdicts(history), looks)),
         _others(subject),
     )
+    first = subject.launches[0]
     return Report(
         f"Is it worth Ray? {first.name}, {first.when:%Y-%m-%d}",
         (*answers(subject.cases, subject.failed), *overhead.sentences) or (NOTHING,),
@@ -93,9 +100,9 @@ def contents(subject: Subject, kept: Sequence[Launch], faults: Sequence[str] = (
     )
 
 
-def _overhead(subject: Subject, kept: Sequence[Launch]) -> Overhead:
-    """Return what the probes of *subject* say, or those of the newest run that has some."""
-    probed = with_probes(subject, kept)
+def _overhead(subject: Subject, runs: Sequence[Launch]) -> Overhead:
+    """Return what the probes of *subject* say, or those of the newest of its machine's *runs*."""
+    probed = with_probes(subject, runs)
     if probed is None:
         return Overhead()
     run = probed.launches[0]

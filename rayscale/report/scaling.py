@@ -123,10 +123,10 @@ def times_by_size(cases: Block, looks: Palette) -> Iterator[Chart]:
 def _crossings(even: Mapping[str, BreakEven]) -> str:
     """Return what to look for, and where each way of running overtakes serial."""
     said = "; ".join(f"{way} {one.words}" for way, one in even.items())
-    return (
-        "Look where a Ray line crosses the serial one: above that size Ray pays. It lies in the "
-        f"shaded part, between two sizes whose intervals are apart. Here {said}."
-    )
+    look = "Look where a line crosses the serial one: above that size it pays."
+    shaded = " It crosses in the shaded part, between two sizes whose intervals are apart."
+    is_shaded = any(one.below and one.above for one in even.values())
+    return f"{look}{shaded if is_shaded else ''} Here {said}."
 
 
 def _paint_times(

@@ -135,6 +135,6 @@ def with_probes(subject: Subject, kept: Sequence[Launch]) -> Subject | None:
     if subject.probes:
         return subject
     machine = Path(subject.launches[0].file).parent
-    own = [one for one in kept if Path(one.file).parent == machine]
-    newest = sorted(own, key=lambda one: one.when, reverse=True)[:RECENT]
+    own = {one.file: one for one in kept if Path(one.file).parent == machine}
+    newest = sorted(own.values(), key=lambda one: one.when, reverse=True)[:RECENT]
     return next((found for one in newest if (found := read([one])).probes), None)

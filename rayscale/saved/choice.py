@@ -70,6 +70,7 @@ class Selection:
 
     newest: tuple[Launch, ...]
     history: tuple[Launch, ...]
+    machine: tuple[Launch, ...]  # all that are kept of its machine
     faults: tuple[Fault, ...]  # files that are left out of the history
 
 
@@ -85,7 +86,7 @@ def subject(text: str | None, results: Path, here: Callable[[], str]) -> Selecti
         raise ChoiceError(f"nothing is kept in {results}/ yet; pytest --benchmark-only measures")
     matches = groups(chosen)
     newest = matches[-1]
-    if text is not None and len(matches) > 1:
-        return Selection(newest.launches, tuple(chosen), ())
     same = tuple(launch for launch in everything if launch.folder == newest.folder)
-    return Selection(newest.launches, same or newest.launches, tuple(faults))
+    if text is not None and len(matches) > 1:
+        return Selection(newest.launches, tuple(chosen), same, ())
+    return Selection(newest.launches, same or newest.launches, same, tuple(faults))

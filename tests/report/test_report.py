@@ -371,6 +371,19 @@ def test_overhead_comes_from_the_newest_run_that_has_probes(run: Path, save: Sav
     assert "A task must last" not in " ".join(reported(bare).sentences)
 
 
+def test_overhead_is_looked_for_in_all_runs_of_the_machine(run: Path, save: Save) -> None:
+    """The history of a named run is what has its name; the probes may have another one."""
+    for day in (25, 26):
+        later = {"datetime": f"2026-11-{day}T08:00:00+00:00"}
+        save({}, name="bare", benchmarks=cases(), **later)
+    results = run.parents[1]
+    command = [sys.executable, "-m", "rayscale", f"--results={results}", "report", "--format=md"]
+    pattern = str(run.parent / "*_bare.json")
+    done = subprocess.run([*command, pattern], capture_output=True, text=True, check=True)
+    assert "A task must last" in done.stdout
+    assert "(Probes of run run, 2026-11-24, Ray 2.60.0.)" in done.stdout
+
+
 def test_tables_have_their_headings(run: Path) -> None:
     """Each column of a table says what it holds, and what its intervals are."""
     tables = {table.title: table for one in reported(run).sections for table in one.tables}
