@@ -14,6 +14,20 @@ from rayscale.saved.files import keep
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_pycollect_makemodule(module_path: Path) -> None:
+    """Let property tests take as long as they do: how fast the machine is, is not their subject.
+
+    It must be said before they are imported.  What CI sets stays.
+    """
+    # Not above: a timed run loads this file too, and has no packages that only tests need.
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("unhurried")
+
+
 @pytest.fixture(scope="session")
 def copy_project() -> Callable[[Path], Path]:
     """Return a function that copies the project, without results and tests, into a folder."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import quad
@@ -16,9 +16,6 @@ from scipy.integrate import quad
 from rayscale.gate.sequential import SlowdownTest, log_wealth
 
 TIMES = st.floats(1e-6, 1e3)
-
-# How fast the machine is, is not what these tests are about.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 Slots = Iterator[tuple[float, ...]]  # the times of a pair's first and second slot
 Noise = Callable[[np.random.Generator, SlowdownTest], Slots]
@@ -33,7 +30,6 @@ def test_wealth_is_its_integral(tosses: tuple[int, int]) -> None:
     assert math.exp(log_wealth(heads, tails)) == pytest.approx(integral, rel=1e-9)
 
 
-@unhurried
 @given(heads=st.integers(0, 300), tails=st.integers(0, 300))
 def test_wealth_is_a_fair_game(heads: int, tails: int) -> None:
     """Against a fair coin the wealth after the next toss is, on average, the wealth before."""
@@ -43,7 +39,6 @@ def test_wealth_is_a_fair_game(heads: int, tails: int) -> None:
     assert sum(math.exp(after - now) for after in nexts) / 2 == pytest.approx(1, rel=1e-9)
 
 
-@unhurried
 @given(pairs=st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=30), scale=st.floats(0.1, 10))
 def test_verdict_does_not_depend_on_the_unit(
     pairs: list[tuple[float, float]], scale: float
@@ -59,7 +54,6 @@ def test_verdict_does_not_depend_on_the_unit(
     assert scaled.ratio == pytest.approx(seconds.ratio)
 
 
-@unhurried
 @given(tosses=st.lists(st.booleans(), max_size=60))
 def test_wealth_obeys_its_recursion(tosses: list[bool]) -> None:
     """The closed form is the recursion, reckoned in whole numbers, where floats would fail."""
@@ -176,7 +170,6 @@ def test_slowdown_in_recorded_noise_is_caught(case: int, most: int) -> None:
     assert np.isfinite(needed).mean() >= 0.99
 
 
-@unhurried
 @given(
     pairs=st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=30), seed=st.integers(0, 2**32 - 1)
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import ArrayLike, NDArray
@@ -32,7 +32,6 @@ each_kernel = pytest.mark.parametrize(
     "kernel", KERNELS, ids=lambda one: one.__name__.removeprefix("moving_average_")
 )
 # Hypothesis' own limits on time would make a loaded machine fail the tests.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def matrices(
@@ -63,7 +62,6 @@ def normals(*shape: int) -> Floats:
     return np.random.default_rng(seed=2020).standard_normal(shape)
 
 
-@unhurried
 @given(kernel=NAMED, data=matrices(st.floats(-1000, 1000)), window=st.integers(1, 90))
 def test_kernel_agrees_with_pandas(kernel: MovingAverage, data: Floats, window: int) -> None:
     """Every kernel gives pandas' rolling means of at least one point, for windows of any length."""
@@ -149,7 +147,6 @@ def test_kernel_shares_no_memory(kernel: MovingAverage, window: int) -> None:
     assert not np.shares_memory(second, two)
 
 
-@unhurried
 @given(
     data=matrices(st.floats(-1000, 1000)).filter(np.size),
     window=st.integers(1, 60),
@@ -197,7 +194,6 @@ def worst_error(row: Floats, window: int) -> float:
     return float(np.max(np.abs(moving_average_numpy(row, window) - exact) / units))
 
 
-@unhurried
 @given(
     row=hnp.arrays(np.float64, st.integers(1, 100), elements=st.floats(-1e300, 1e300)),
     window=st.integers(1, 64),
