@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import fmean, median, stdev
 
 from rayscale.intervals import Interval
 from rayscale.saved import yardstick as yardsticks
 from rayscale.saved.doubts import doubts, notes
-from rayscale.saved.evidence import Evidence, Limits, weigh
+from rayscale.saved.evidence import Evidence, Limits, unlikeness, weigh
 from rayscale.saved.launches import Launch
 from rayscale.saved.yardstick import Design, Yardstick
 from rayscale.verdict import Verdict
@@ -70,30 +71,23 @@ def compare(
     if not ids:
         raise ValueError(_nothing_shared(yardstick))
     margin = 0.0 if design == "alternating" else limits.tolerance / 2
-    evidence = weigh(
-        yardsticks.logarithms(old, ids, yardstick),
-        yardsticks.logarithms(new, ids, yardstick),
-        limits,
-        margin=margin,
-        paired=design == "alternating",
-    )
+    logs = (yardsticks.logarithms(old, ids, yardstick), yardsticks.logarithms(new, ids, yardstick))
+    evidence = weigh(*logs, limits=limits, margin=margin, paired=design == "alternating")
     doubtful = doubts(old, new, limits, design)
     if doubtful:  # nothing can be found, so no probability of finding it is reported
         evidence = [replace(known, power=None) for known in evidence]
+    verdicts = ["unsure" if doubtful else _verdict(known, limits, margin) for known in evidence]
     return Comparison(
         limits=limits,
         launches=(len(old), len(new)),
         design=design,
         yardstick=yardstick,
-        cases=tuple(
-            _case(name, old, new, known, "unsure" if doubtful else _verdict(known, limits, margin))
-            for name, known in zip(ids, evidence, strict=True)
-        ),
+        cases=tuple(map(partial(_case, old, new), ids, evidence, verdicts)),
         missing=tuple(missing),
         added=tuple(added),
         control=yardsticks.control_ratio(old, new),
         doubts=tuple(doubtful),
-        notes=tuple(notes(old, new, design)),
+        notes=tuple(notes(old, new, design, unlikeness(*logs))),
     )
 
 
@@ -116,7 +110,7 @@ def _within(p: float | None, level: float) -> bool:
 
 
 def _case(
-    name: str, old: Sequence[Launch], new: Sequence[Launch], known: Evidence, verdict: Verdict
+    old: Sequence[Launch], new: Sequence[Launch], name: str, known: Evidence, verdict: Verdict
 ) -> ComparedCase:
     return ComparedCase(
         id=name,

@@ -1,5 +1,6 @@
 """Cases over the kept runs: what is newest, and what changed since which baseline."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +15,12 @@ SaveSeries = Callable[..., list[Path]]
 
 
 @pytest.fixture
-def three_series(save_series: SaveSeries) -> list[CaseHistory]:
-    """Return the histories of three series: a baseline, an older change, a newer one."""
-    plan = [("baseline", 0.03, "a"), ("launches", 0.06, "b"), ("launches", 0.09, "c")]
+def four_series(save_series: SaveSeries) -> list[CaseHistory]:
+    """Return the histories of four series: two baselines, an older change, a newer one."""
+    plan = [
+        *(("baseline", 0.01, "f"), ("baseline", 0.03, "a")),
+        *(("launches", 0.06, "b"), ("launches", 0.09, "c")),
+    ]
     files = [
         file
         for day, (kind, seconds, revision) in enumerate(plan)
@@ -32,12 +36,12 @@ def three_series(save_series: SaveSeries) -> list[CaseHistory]:
     return histories([read(file) for file in files])
 
 
-def test_newest_series_is_compared_with_the_baseline(three_series: list[CaseHistory]) -> None:
-    """Of three series the last is the newest, and the first, a baseline, what it changed from."""
-    loop, numpy = three_series
-    assert loop.medians == pytest.approx((0.03, 0.06, 0.09), rel=0.02)
-    assert loop.revisions == ("aaaaaaa", "bbbbbbb", "ccccccc")
-    assert loop.baselines == (True, False, False)
+def test_newest_series_is_compared_with_the_baseline(four_series: list[CaseHistory]) -> None:
+    """Of four series the last is the newest; it changed from the second, the newer baseline."""
+    loop, numpy = four_series
+    assert loop.medians == pytest.approx((0.01, 0.03, 0.06, 0.09), rel=0.02)
+    assert loop.revisions == ("fffffff", "aaaaaaa", "bbbbbbb", "ccccccc")
+    assert loop.baselines == (True, True, False, False)
     assert loop.change is not None
     assert loop.change.ratio == pytest.approx(3.0, rel=0.02)
     assert loop.change.launches == (10, 10)
@@ -48,10 +52,14 @@ def test_newest_series_is_compared_with_the_baseline(three_series: list[CaseHist
     assert numpy.change.ratio == pytest.approx(1.0, rel=0.02)
 
 
-def test_line_shows_each_figure_under_its_heading(three_series: list[CaseHistory]) -> None:
+def test_line_shows_each_figure_under_its_heading(four_series: list[CaseHistory]) -> None:
     """Revision, newest median and change are those of the last series."""
     heading, _, line, *_ = [
-        text for text in printed(table(three_series), width=400).splitlines() if text.strip()
+        text for text in printed(table(four_series), width=400).splitlines() if text.strip()
+    ]
+    assert re.split(r"\s{2,}", heading.strip()) == [
+        *("case", "machine", "runs", "oldest to newest"),
+        *("newest", "revision", "since baseline [99 %]"),
     ]
     at = {name: heading.index(name) for name in ("revision", "since baseline [99 %]")}
     assert line[at["revision"] :].startswith("ccccccc")
@@ -60,7 +68,7 @@ def test_line_shows_each_figure_under_its_heading(three_series: list[CaseHistory
     assert change.endswith("(n=10+10), by control")
     figures = slice(heading.index("oldest to newest") + len("oldest to newest"), at["revision"])
     assert heading[figures].strip() == "newest"
-    assert line[figures].strip() == duration(three_series[0].medians[-1])
+    assert line[figures].strip() == duration(four_series[0].medians[-1])
 
 
 def test_change_is_since_the_newest_baseline(save_series: SaveSeries) -> None:
