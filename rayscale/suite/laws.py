@@ -22,7 +22,7 @@ FEWEST_FOR_AMDAHL = 3  # CPU counts above 1: one parameter, and two points more 
 FEWEST_FOR_USL = 4  # CPU counts above 1: two parameters, and two points more
 SPARE_CALLS = 2  # more than a model of Ray's cost has parameters, to see its error
 FEWEST_FOR_CALL = 3  # numbers of tasks: with fewer, a call's cost cannot be parted from its tasks'
-FITS = 1.25  # a factor by which a model may miss a call and still be said to describe it
+FITS = 1.25  # how far a model may miss a call; seen: 1.2 with a term for the call, 2.0 without
 INLINE = 100 * 2**10  # bytes; Ray sends larger objects through its object store
 
 
