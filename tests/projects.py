@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = "--benchmark-max-time=0.000001"  # the fewest rounds that a case takes: 7
 PATIENCE = 300  # seconds, for a run of some seconds
+NOTHING: Mapping[str, str] = {}
 PLAIN = ("-p", "no:cacheprovider", "--color=no")
 
 
@@ -40,7 +41,7 @@ class Run:
 
 def surroundings(**variables: str) -> dict[str, str]:
     """Return an environment with none of this session's settings, but *variables*."""
-    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "PYTHONPATH", "RAYSCALE_LAUNCH")
+    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "RAYSCALE_LAUNCH")
     return {
         name: value
         for name, value in os.environ.items()
@@ -54,12 +55,22 @@ def command(*arguments: str) -> list[str]:
 
 
 def run_pytest(
-    project: Path, *arguments: str, storage: Path | None = None, **variables: str
+    project: Path,
+    *arguments: str,
+    storage: Path | None = None,
+    variables: Mapping[str, str] = NOTHING,
 ) -> Run:
     """Run pytest in *project*, of whose runs *storage* (or results/ in it) is the folder."""
     where = [] if storage is None else [f"--benchmark-storage={storage}"]
+    return run(project, command(*where, *arguments), storage or project / "results", variables)
+
+
+def run(
+    project: Path, words: Sequence[str], storage: Path, variables: Mapping[str, str] = NOTHING
+) -> Run:
+    """Run the command of these *words* in *project*, whose runs are saved in *storage*."""
     done = subprocess.run(
-        command(*where, *arguments),
+        words,
         cwd=project,
         env=surroundings(**variables),
         stdout=subprocess.PIPE,
@@ -67,8 +78,7 @@ def run_pytest(
         check=False,
         timeout=PATIENCE,
     )
-    folder = project / "results" if storage is None else storage
-    return Run(done.returncode, done.stdout.decode(), sorted(folder.rglob("*.json")))
+    return Run(done.returncode, done.stdout.decode(), sorted(storage.rglob("*.json")))
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:

@@ -10,7 +10,8 @@ from _pytest.mark.expression import Expression
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayscale.suite.case import Cases, Choice, arm_of, cases, of, on_request, parameters, value
+from rayscale.suite.case import Cases, arm_of, cases, of, on_request, value
+from rayscale.suite.parameters import Choice, parameters
 from rayscale.suite.stage import Stage, in_process, needs, on_ray, unproven, way
 from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
 
@@ -125,12 +126,13 @@ def test_counts_of_the_benchmark_win_over_the_options() -> None:
 
 
 def test_marks_say_what_a_case_needs() -> None:
-    """Ray's cases have Ray's mark; rounds and tolerance go with the case."""
+    """Ray's cases have Ray's mark; tolerance and rounds go with the case."""
     chosen = cases(
         KERNELS, sizes={"small": 1}, ways=[serial, ray_blocks], min_rounds=3, tolerance="10%"
     )
-    own = {"benchmark": (("min_rounds", 3),), "tolerance": ("10%",)}
+    own = {"tolerance": ("10%",)}
 
+    assert arm_of(chosen, "loop", "serial", "small").min_rounds == 3
     assert marks(chosen, cpus=(1, 4)) == {
         "loop-serial-small": own,
         "loop-ray_blocks-cpus1-small": {"ray": (), **own},

@@ -229,7 +229,7 @@ def test_options_of_the_user_win_over_the_suites(tmp_path: Path) -> None:
         *("--benchmark-max-time=0.000001", "--benchmark-columns=max,rounds"),
         "--benchmark-save=mine",
         storage=tmp_path / "storage",
-        PYTHONPATH=str(tmp_path),
+        variables={"PYTHONPATH": str(tmp_path)},
     )
 
     assert run.exit_code == 0, run.output
@@ -265,7 +265,7 @@ def test_long_calls_are_timed_and_checked_and_no_more(
             *options,
         ),
         storage=tmp_path / "storage",
-        PYTHONPATH=str(tmp_path),
+        variables={"PYTHONPATH": str(tmp_path)},
     )
 
     assert run.exit_code == 0, run.output
@@ -294,6 +294,7 @@ def test_options_of_the_user_are_known(
     assert given(pytestconfig, "--benchmark-cprofile-top") is known
 
 
+@pytest.mark.usefixtures("rayscale_cluster")  # so it is one of ours; no cluster is started
 @pytest.mark.benchmark(min_rounds=3, warmup_iterations=5)
 def test_options_of_the_user_win_over_a_mark(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch

@@ -74,7 +74,7 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a timed run of the NumPy kernel, run every way on one and two CPUs."""
     storage = tmp_path_factory.mktemp("timed")
     chosen = ("--benchmark-only", "--sizes=small", "--cpus=1,2", "-k=numpy", QUICK)
-    return run_pytest(ROOT, *chosen, storage=storage, **USER)
+    return run_pytest(ROOT, *chosen, storage=storage, variables=USER)
 
 
 @pytest.fixture(scope="module")
