@@ -37,6 +37,7 @@ def main() -> None:
         named = f'"{error.filename}": ' if error.filename else ""
         _refuse(f"{named}{error.strerror or error}")
     except click.Abort:
+        click.echo("rayscale: interrupted; what was kept until now stays", err=True)
         sys.exit(INTERRUPTED)
 
 

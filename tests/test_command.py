@@ -319,6 +319,38 @@ def test_record_keeps_launches_of_any_suite(rayscale: Rayscale, foreign_suite: S
     assert rayscale("export", "baseline", "-o", "table.csv")[1] == "14 rounds: table.csv\n"
 
 
+OURS = """
+import numpy as np
+import rayscale
+
+def double(rows):
+    return rows * 2
+
+@rayscale.cases({"numpy": double}, sizes={"small": (10, 10)})
+def test_double(measure, size):
+    rows = np.ones(size)
+    measure(rows, expected=rows * 2)
+"""
+
+
+def test_record_keeps_what_our_plug_in_saves(
+    rayscale: Rayscale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suite of ours has its words and its control, and each launch is kept once."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    Path("test_double.py").write_text(OURS)
+    arguments = ("--launches=1", "--", "-k", "serial", "--benchmark-max-time=0.01")
+    code, _, errors = rayscale("record", *arguments)
+    assert code == 0, errors
+    (file,) = Path("results").glob("*/*.json")
+    launch = read(file)
+    (case,) = launch.medians.values()
+    assert case.label == "double numpy serial small"
+    assert case.control is not None
+    assert launch.software["numpy"]
+    assert Path("results", ".gitignore").is_file()
+
+
 @pytest.mark.parametrize(
     ("fails", "kept", "sentence"),
     [

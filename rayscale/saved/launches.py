@@ -14,6 +14,7 @@ import msgspec
 from rayscale.measured import Words, words
 from rayscale.saved import raw
 from rayscale.saved.raw import FORMAT, READABLE, VERSIONS, LaunchError, Series
+from rayscale.saved.saving import revision
 
 
 class CaseMedian(msgspec.Struct, frozen=True):
@@ -83,7 +84,7 @@ def read(file: Path) -> Launch:
         file=str(file),
         name=re.sub(r"^\d{4,}_", "", file.stem),
         when=_moment(file, saved.datetime),
-        revision=_revision(saved.commit_info),
+        revision=revision({"id": "-"} | saved.commit_info),
         hardware=_hardware(saved.machine_info),
         software=_software(saved),
         cases=tuple(_case(benchmark, control, own.format) for benchmark in saved.benchmarks),
@@ -140,11 +141,6 @@ def _moment(file: Path, text: str) -> datetime:
     except ValueError as error:
         raise LaunchError(file, f'"{text}" is not a date and time') from error
     return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def _revision(commit: dict[str, Any]) -> str:
-    short = re.sub(r"^([0-9a-f]{7})[0-9a-f]+$", r"\1", str(commit.get("id", "-")))
-    return short + ("-dirty" if commit.get("dirty") else "")
 
 
 def _hardware(machine: dict[str, Any]) -> dict[str, str | int | bool]:
