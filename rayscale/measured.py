@@ -5,6 +5,7 @@ The one file that knows the words in a benchmark's ``extra_info``.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import msgspec
@@ -107,6 +108,30 @@ class MeasuredCase(Words, frozen=True, kw_only=True):
     def correlation(self) -> float | None:
         """How alike neighbouring rounds are, where that makes the interval too narrow."""
         return correlation(self.seconds)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was timed: its name, and the seconds of its rounds or, if not saved, their median."""
+
+    name: str
+    seconds: tuple[float, ...]
+    rounds: int
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return float(np.median(self.seconds))
+
+    @property
+    def interval(self) -> Interval | None:
+        """A 97.5 % interval of the median: two make a 95 % one of their ratio."""
+        return median_interval(self.seconds, confidence=0.975)
+
+    @property
+    def n(self) -> int:
+        """How many observations the median is of."""
+        return self.rounds
 
 
 def blocks(cases: Sequence[MeasuredCase]) -> dict[tuple[str, str], list[MeasuredCase]]:

@@ -25,9 +25,10 @@ from rich.table import Table
 
 from benchmarks.matrix import SHAPES
 from kernels.moving_average import moving_average_loop, moving_average_numpy
-from rayscale.intervals import median_interval, speed_up
+from rayscale.measured import Timing
+from rayscale.ratio import Ratio
 from rayscale.suite import cluster
-from rayscale.text import count, digits, duration
+from rayscale.text import count, duration
 
 Series = NDArray[np.float64]
 Arm = Callable[[], object]
@@ -56,20 +57,13 @@ def timings(arms: Mapping[str, Arm], rounds: int) -> dict[str, list[float]]:
 def table(title: str, seconds: Mapping[str, list[float]], reference: str) -> Table:
     """Return medians with 97.5 % intervals, and how many times *reference* takes as long."""
     shown = Table("arm", "median", "97.5 % interval", f"{reference} / arm", "n", title=title)
-    base = median_interval(seconds[reference], 0.975)
-    for name, times in sorted(seconds.items(), key=lambda item: float(np.median(item[1]))):
-        own = median_interval(times, 0.975)
-        if own is None or base is None:
+    arms = {name: Timing(name, tuple(times), len(times)) for name, times in seconds.items()}
+    for arm in sorted(arms.values(), key=lambda arm: arm.median):
+        if arm.interval is None:
             raise click.UsageError("--rounds: give 7 or more, the fewest that give an interval")
-        ratio = float(np.median(seconds[reference]) / np.median(times))
-        bounds = speed_up(base, own)
-        shown.add_row(
-            name,
-            duration(float(np.median(times))),
-            f"{duration(own.low)} to {duration(own.high)}",
-            f"{digits(ratio)}x [{digits(bounds.low)}, {digits(bounds.high)}]",
-            str(len(times)),
-        )
+        low, high = map(duration, arm.interval)
+        ratio = Ratio.of(arms[reference], arm)
+        shown.add_row(arm.name, duration(arm.median), f"{low} to {high}", ratio.figure, str(arm.n))
     return shown
 
 

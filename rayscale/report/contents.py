@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rayscale.measured import blocks
+from rayscale.measured import Timing, blocks
 from rayscale.report import costs, granularity, over_time, scaling, tables
 from rayscale.report.answers import NOTHING, answers
 from rayscale.report.costs import RayCosts
@@ -11,7 +11,7 @@ from rayscale.report.drawing import Chart, Palette, palette
 from rayscale.report.granularity import Granularity
 from rayscale.report.phases import phases
 from rayscale.report.spread import spread
-from rayscale.report.subject import Subject, Timing, with_probes
+from rayscale.report.subject import Subject, with_probes
 from rayscale.report.tables import Table
 from rayscale.saved.history import CaseHistory, histories
 from rayscale.saved.launches import Launch

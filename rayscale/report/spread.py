@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
+from rayscale.measured import Timing
 from rayscale.report.drawing import FAINT, INK, Chart, slug
-from rayscale.report.subject import Timing
 from rayscale.text import count, digits, duration, plural
 
 ROWS = 30  # of one chart at most

@@ -3,40 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import msgspec
 
-from rayscale.intervals import Interval, median_interval
-from rayscale.measured import MeasuredCase, ProbeWords, Words, words
+from rayscale.measured import MeasuredCase, ProbeWords, Timing, Words, words
 from rayscale.saved import raw
 from rayscale.saved.launches import Launch
 
 RECENT = 50  # runs that are searched for probes, the newest first: to read one takes some ms
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What was timed: its name, and the seconds of its rounds or, if not saved, their median."""
-
-    name: str
-    seconds: tuple[float, ...]
-    rounds: int
-
-    @property
-    def median(self) -> float:
-        """Seconds."""
-        return median(self.seconds)
-
-    @property
-    def interval(self) -> Interval | None:
-        """A 97.5 % interval of the median: two make a 95 % one of their ratio."""
-        return median_interval(self.seconds, confidence=0.975)
-
-    @property
-    def n(self) -> int:
-        """How many observations the median is of."""
-        return self.rounds
 
 
 @dataclass(frozen=True)

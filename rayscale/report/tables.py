@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rayscale.measured import blocks
+from rayscale.measured import Timing, blocks
 from rayscale.report.costs import MIB, Fitted, Prediction, RayCosts, misfit, seconds_of
 from rayscale.report.granularity import Granularity
-from rayscale.report.subject import Subject, Timing
+from rayscale.report.subject import Subject
 from rayscale.saved.launches import Launch
 from rayscale.suite import laws
 from rayscale.suite.gain import Block, Gain, gain
