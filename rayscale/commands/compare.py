@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from rayscale.commands import launching
 from rayscale.commands.arguments import WIDTH, Share, here
@@ -120,6 +121,9 @@ def _design(*, launch: bool, across_machines: bool, arguments: Sequence[str]) ->
     """Return how the launches come about; UsageError where the options contradict each other."""
     if launch and across_machines:
         raise click.UsageError("--launch runs on this machine; leave out --across-machines")
+    source = click.get_current_context().get_parameter_source("launches")
+    if source is ParameterSource.COMMANDLINE and not launch:
+        raise click.UsageError("--launches starts processes, which --launch alone does; add it")
     if arguments and not launch:
         raise click.UsageError(
             f'"{arguments[0]}" is for pytest, which runs with --launch alone; OLD and NEW are '

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from rayscale.commands import setting
+
 # In the order of the help; NAME is rayscale/commands/NAME.py, whose function is called the same.
 COMMANDS = {
     "new": "Write a benchmark of a function of yours.",
@@ -51,9 +53,9 @@ class Commands(click.Group):
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
-    default="results",
-    show_default=True,
-    help="The folder where runs are kept.",
+    default=lambda: setting.results(Path.cwd()),
+    help="The folder where runs are kept [default: the setting rayscale_results of pytest's ini "
+    "file, or results].",
 )
 @click.pass_context
 def rayscale(context: click.Context, results: Path) -> None:

@@ -1,0 +1,40 @@
+"""Where a project keeps its runs: the setting rayscale_results of pytest's ini file, or results/."""
+
+import configparser
+import tomllib
+from pathlib import Path
+from typing import Any
+
+SETTING = "rayscale_results"
+# pytest's files, in the order in which it looks, with the section that holds its settings.
+INI = {
+    "pytest.ini": "pytest",
+    ".pytest.ini": "pytest",
+    "tox.ini": "pytest",
+    "setup.cfg": "tool:pytest",
+}
+
+
+def results(project: Path) -> Path:
+    """Return the folder of runs that the files in *project* name; results if none does.
+
+    >>> results(Path("/nonexistent"))
+    PosixPath('results')
+    """
+    named = [_of_ini(project / file, section) for file, section in INI.items()]
+    found = [name for name in (*named, _of_pyproject(project / "pyproject.toml")) if name]
+    return Path(found[0]) if found else Path("results")
+
+
+def _of_ini(file: Path, section: str) -> str | None:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(file, encoding="utf-8")
+    return parser.get(section, SETTING, fallback=None)
+
+
+def _of_pyproject(file: Path) -> str | None:
+    if not file.is_file():
+        return None
+    settings: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    pytest: dict[str, Any] = settings.get("tool", {}).get("pytest", {})
+    return pytest.get("ini_options", pytest).get(SETTING)
