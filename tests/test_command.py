@@ -152,6 +152,7 @@ def test_report_is_written_beside_its_charts(rayscale: Rayscale, save: Callable[
         (["compare", "run", "run", "--tolerance=100%"], 4, '"100%" is'),
         (["compare", "run", "run", "--miss=150%"], 4, '"150%" is'),
         (["compare", "run", "run", "--miss=0"], 4, '"0" is'),
+        (["compare", "run", "run", "--launches=20"], 4, "--launch alone does; add it"),
         (["compare", "run", "run", "run"], 4, '"run" is for pytest'),
         (["compare", "--launch", "a", "b", "--across-machines"], 4, "leave out --across-machines"),
         (["compare", "run"], 4, "Missing argument 'NEW'"),
