@@ -315,7 +315,7 @@ class Measuring:
         if items.is_ours(item) and not report.passed:
             benchmark = getattr(item, "funcargs", {}).get("benchmark")
             if benchmark is not None:
-                benchmark.skipped = True  # else pytest-benchmark says, beside, that it was not used
+                items.disown_benchmark(benchmark)
             if call.excinfo is not None and items.is_a_sentence(call.excinfo.value):
                 report.longrepr = str(call.excinfo.value)
         return report

@@ -5,6 +5,8 @@ setting or by a benchmark of ours.  Then ``measuring.py`` does the rest.  So not
 NumPy, Ray, rich or SciPy at the top.
 """
 
+import re
+from argparse import ArgumentError
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,7 @@ MARKS = (
     "no_case: stands for a benchmark that has no case at the sizes asked for; deselected",
 )
 ATTRIBUTE = "__rayscale_cases__"  # of a decorated test
+DOUBLE = (ValueError, ArgumentError)  # what pytest raises where two declare one option
 MEASURING = pytest.StashKey["Measuring"]()
 
 
@@ -73,7 +76,9 @@ def pytest_load_initial_conftests(
         _activate(early_config, is_asked_for=True)
     try:
         yield
-    except ValueError as error:
+        if short:
+            parser.parse_known_args(args)  # until here, older versions of pytest see no double
+    except DOUBLE as error:
         if short:
             _refuse_a_double(error)
         raise
@@ -82,15 +87,15 @@ def pytest_load_initial_conftests(
 def _add_short(parser: pytest.Parser) -> None:
     try:
         _add(parser, "--")
-    except ValueError as error:
+    except DOUBLE as error:
         _refuse_a_double(error)
         raise
 
 
-def _refuse_a_double(error: ValueError) -> None:
+def _refuse_a_double(error: Exception) -> None:
     """Raise UsageError if *error* is pytest's about an option that two have declared."""
     ours = [option for _, _, options in GROUPS for option in options]
-    doubles = [f"--{option}" for option in ours if f"'--{option}'" in str(error)]
+    doubles = [f"--{one}" for one in ours if re.search(rf"--{one}(?![\w-])", str(error))]
     if doubles:
         raise pytest.UsageError(
             f"{doubles[0]} is an option of this project or of another plug-in, too; take the "

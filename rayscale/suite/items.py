@@ -91,10 +91,16 @@ def demand_own_fixtures(
     if request.getfixturevalue("size") is not value(arm, case.size):
         hidden.append("size")
     if hidden:
+        disown_benchmark(request.getfixturevalue("benchmark"))
         pytest.fail(
             f"a fixture called {hidden[0]} in this project hides rayscale's; rename it",
             pytrace=False,
         )
+
+
+def disown_benchmark(benchmark: Any) -> None:
+    """Have pytest-benchmark not say that it was not used, where something else failed."""
+    benchmark.skipped = True
 
 
 def disable_benchmark(item: pytest.Item) -> None:
