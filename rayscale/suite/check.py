@@ -72,7 +72,8 @@ def _are_items(value: Any) -> bool:
 
 def _of_items(result: Any, expected: Sequence[Any], rtol: float, atol: float) -> str | None:
     if not isinstance(result, list | tuple):
-        return f"expected= is a {type(expected).__name__}, and the result a {type(result).__name__}"
+        ours, theirs = type(result).__name__, type(expected).__name__
+        return f"expected= is of type {theirs}, and the result of type {ours}"
     if len(result) != len(expected):
         return f"expected= has {len(expected)} items, and the result has {len(result)}"
     for place, (ours, theirs) in enumerate(zip(result, expected, strict=True)):

@@ -67,8 +67,8 @@ def cut_each(rows: Any) -> list[Any]:
     items = whole(rows)
     if not hasattr(items, "__len__"):
         raise RowsError(
-            f"a {type(items).__name__} has no rows to give a task to each; leave ray_per_row out, "
-            "with ways="
+            f"an input of type {type(items).__name__} has no rows to give a task to each; leave "
+            "ray_per_row out, with ways="
         )
     return cut(rows, max(1, len(items)))
 
@@ -84,8 +84,8 @@ def _adjacent(rows: Any, number: int) -> list[Any]:
 def _length(rows: Any) -> int:
     if not (hasattr(rows, "__len__") and hasattr(rows, "__getitem__")):
         raise RowsError(
-            f"a {type(rows).__name__} has no rows to cut between; give an array or a list, or say "
-            "how it is cut with split="
+            f"an input of type {type(rows).__name__} has no rows to cut between; give an array or "
+            "a list, or say how it is cut with split="
         )
     return len(rows)
 

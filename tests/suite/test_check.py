@@ -77,7 +77,7 @@ def test_equal_things_are_as_expected(expected: Any, result: Any) -> None:
         (np.ones(3), np.ones((3, 1)), "expected= has shape (3,), and the result has (3, 1)"),
         (np.ones(3), 1.0, "expected= has shape (3,), and the result has ()"),  # no broadcasting
         (["a", "b"], ["a"], "expected= has 2 items, and the result has 1"),
-        (["a", "b"], np.array(["a"]), "expected= is a list, and the result a ndarray"),
+        (["a", "b"], np.array(["a"]), "expected= is of type list, and the result of type ndarray"),
         (["a", "b"], ["a", "c"], "item 1: 'c' is not 'b'"),
         ([["a"], ["b"]], [["a"], ["c"]], "item 1: item 0: 'c' is not 'b'"),
         ([{"a": ROWS}], [{"a": ROWS[1:]}], "item 0: 'a': expected= has shape (4, 3)"),

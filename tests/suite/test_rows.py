@@ -84,13 +84,13 @@ def test_own_split_alone_leaves_joining_to_the_type() -> None:
 
 def test_input_without_rows_is_refused() -> None:
     """The sentence says what the input is, and how it could be cut."""
-    with pytest.raises(RowsError, match=r"a generator has no rows .* with split="):
+    with pytest.raises(RowsError, match=r"of type generator has no rows .* with split="):
         cut((one for one in "ab"), 2)
 
 
 def test_task_for_each_row_needs_rows() -> None:
     """An input of no length has no rows, also where it is known how to cut it: the way is named."""
-    with pytest.raises(RowsError, match=r"a int has no rows .* leave ray_per_row out"):
+    with pytest.raises(RowsError, match=r"of type int has no rows .* leave ray_per_row out"):
         cut_each(Pieces(7, split=evens))
 
 
