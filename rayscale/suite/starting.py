@@ -5,15 +5,17 @@ our cluster is set for its start alone.  Ray's C++ side reads its environment wh
 (2.60): it is made to read it again, before our start and after our end.
 """
 
+import gc
 import logging
 import os
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -57,13 +59,13 @@ def private(cpus: int) -> Iterator[Cluster]:
     daemons: list[psutil.Process] = []
     address = None
     with ExitStack() as stack:
+        stack.enter_context(_handlers_kept())  # first: until the folder is gone
         own = tempfile.TemporaryDirectory(prefix="rayscale-", dir=_short_folder())
         folder = stack.enter_context(own)
         stack.callback(_read_environment_again)  # it is the project's own by then
         stack.callback(forget_remote_functions)
-        stack.enter_context(_handlers_kept())
         try:
-            with _ctrl_c_deferred():
+            with _ctrl_c_deferred(), _sigterm_interrupts():
                 try:
                     _start(cpus, folder)
                 finally:
@@ -77,9 +79,14 @@ def private(cpus: int) -> Iterator[Cluster]:
             family = alive + [
                 worker for daemon in alive for worker in daemon.children(recursive=True)
             ]
+            handles = _handles(family)
+            if address is None:  # it has not started: nothing waits for its end
+                _kill(family)
             if address is None or _is_connected_to(address):  # else a test has ended ours
                 ray.shutdown()
             _end(family)
+            for handle in handles:
+                handle.poll()
 
 
 def _is_connected_to(address: str) -> bool:
@@ -169,8 +176,28 @@ def _handlers_kept() -> Iterator[None]:
 
 
 @contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Have SIGTERM end the session while Ray starts, as Ctrl-C does.
+
+    Ray's own handler exits: in a fixture, which pytest reports as an error and goes on after.  Its
+    C++ side, once it is up, sets an alarm, too, that aborts the process 3 s later (2.60).
+    """
+    try:
+        yield
+    except SystemExit as stopped:
+        signal.alarm(0)
+        raise KeyboardInterrupt from stopped
+
+
+@contextmanager
 def _ctrl_c_deferred() -> Iterator[None]:
-    """Let the first Ctrl-C wait for the end: a half-started cluster cannot be shut down."""
+    """Let the first Ctrl-C wait for the end: a half-started cluster cannot be shut down.
+
+    Where it is ignored, as in a shell's background job, it stays so.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield
+        return
     pressed: list[int] = []
 
     def note(signum: int, frame: FrameType | None) -> None:
@@ -190,9 +217,29 @@ def _ctrl_c_deferred() -> Iterator[None]:
 def _end(processes: Sequence[psutil.Process]) -> None:
     """Wait for *processes* to end, and kill those that do not."""
     _, left = psutil.wait_procs(processes, timeout=ENDING)
-    for process in left:
-        process.kill()
+    _kill(left)
     psutil.wait_procs(left, timeout=ENDING)
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _handles(processes: Sequence[psutil.Process]) -> list[subprocess.Popen[bytes]]:
+    """Return Ray's own handles of *processes*.
+
+    Ray waits 1 s for a process that it has killed, and then forgets the handle (2.60).  On a busy
+    machine that is too short, and the handle warns, when it is collected, that the process still
+    runs: an error at the session's end, and exit code 1, where warnings are errors.
+    """
+    ids = {process.pid for process in processes}
+    return [
+        one
+        for one in gc.get_objects()
+        if issubclass(type(one), subprocess.Popen) and one.pid in ids
+    ]
 
 
 def _warm(cluster: Cluster) -> Cluster:

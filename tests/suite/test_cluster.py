@@ -41,6 +41,13 @@ SIGNALS = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
 EXIT_CODES = {"pass": 0, "fail": 1, "interrupt": 2, "terminate": 2}
 MARK = "RAYSCALE_TEST"  # the variable by which the processes of a run are found
 
+# pytest, heeding Ctrl-C even where these tests run in a shell's background, which ignores it.
+HEEDING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+"""
+
 # What the timer does in a copy of the project: it says that it runs, and waits to be seen.
 STAGE = '''
 
@@ -98,7 +105,7 @@ def command(project: Path, storage: Path, *arguments: str) -> list[str]:
     """Return how to time small cases of *project*, from whatever folder, and save to *storage*."""
     ours = (*PLAIN, f"--benchmark-storage={storage}", str(project / "benchmarks"))
     what = ("--benchmark-only", "--sizes=small", "--benchmark-max-time=0.000001", *arguments)
-    return [sys.executable, "-m", "pytest", *ours, *what]
+    return [sys.executable, "-c", HEEDING, *ours, *what]
 
 
 def wait_until(event: Callable[[], bool], what: str) -> None:
@@ -408,10 +415,11 @@ def test_private_cluster_leaves_nothing_behind(watched: Watched) -> None:
     assert watched.left == []
 
 
+@pytest.mark.parametrize("ending", SIGNALS)
 def test_private_cluster_interrupted_at_its_start_leaves_nothing_behind(
-    staged_project: Path,
+    staged_project: Path, ending: str
 ) -> None:
-    """Ctrl-C while Ray's first processes come up ends the run, and them."""
+    """Ctrl-C, or a job's time limit, while Ray's first processes come up ends the run, and them."""
     mark = uuid4().hex
     with short_folder() as stage:
         driver = start(staged_project, stage, mark)
@@ -420,7 +428,7 @@ def test_private_cluster_interrupted_at_its_start_leaves_nothing_behind(
                 lambda: "gcs_server" in of_each(driver.children(), psutil.Process.name),
                 "Ray's first process",
             )
-            driver.send_signal(signal.SIGINT)
+            driver.send_signal(SIGNALS[ending])
             exit_code = driver.wait(PATIENCE)
             left = left_by(mark, stage)
         finally:
