@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 
-from rayscale.suite.environment import fix_threads_and_allocator, usable_cpus
+from rayscale.suite.environment import fix_threads_and_allocator
 
 fix_threads_and_allocator()  # before anything imports NumPy
 
@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.matrix import SHAPES
+from benchmarks.matrix import ARTICLE
 from kernels.moving_average import moving_average_loop, moving_average_numpy
+from rayscale.machine import usable_cpus
 from rayscale.measured import Timing
 from rayscale.ratio import Ratio
-from rayscale.suite import cluster
+from rayscale.suite import starting
 from rayscale.text import count, duration
 
 Series = NDArray[np.float64]
@@ -69,13 +70,13 @@ def table(title: str, seconds: Mapping[str, list[float]], reference: str) -> Tab
 
 def ways_of_running(series: Series, cpus: int, rounds: int) -> Table:
     """Return how serial, Ray, multiprocessing and joblib run the loop kernel."""
-    from rayscale.suite.ways import ray_blocks
+    from rayscale import ray_blocks
 
     def cut() -> list[Series]:
         return np.array_split(series, cpus)
 
     with (
-        cluster.private(cpus) as running,
+        starting.private(cpus) as running,
         running.grant(cpus) as group,
         multiprocessing.get_context("forkserver").Pool(cpus) as pool,
         joblib.Parallel(n_jobs=cpus) as workers,
@@ -83,9 +84,7 @@ def ways_of_running(series: Series, cpus: int, rounds: int) -> Table:
         task = joblib.delayed(moving_average_loop)
         arms: dict[str, Arm] = {
             "serial": lambda: moving_average_loop(series),
-            "ray_blocks": lambda: ray_blocks(
-                moving_average_loop, series, cpus=cpus, placement_group=group
-            ),
+            "ray_blocks": lambda: ray_blocks(moving_average_loop, series, cpus=cpus, place=group),
             "multiprocessing.Pool": lambda: np.concatenate(pool.map(moving_average_loop, cut())),
             "joblib": lambda: np.concatenate(workers(task(block) for block in cut())),
         }
@@ -112,9 +111,8 @@ def ways_of_averaging(series: Series, rounds: int) -> Table:
 @click.option("--cpus", default=usable_cpus(), show_default=True, help="CPUs to run on.")
 def main(rounds: int, cpus: int) -> None:
     """Compare ways of running, and ways of averaging, at the article's size."""
-    cluster.prepare_private()
     console = Console(width=max(100, Console().width))  # a log's 80 columns would wrap the names
-    series = np.random.default_rng(seed=2020).standard_normal(SHAPES["article"])
+    series = np.random.default_rng(seed=2020).standard_normal(ARTICLE)
     console.print(ways_of_averaging(series, rounds=10 * rounds))
     console.print(ways_of_running(series, cpus, rounds))
 

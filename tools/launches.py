@@ -73,7 +73,7 @@ def table(seen: dict[str, list[dict[str, Any]]]) -> Table:
 @click.option("-k", "choice", default="serial", show_default=True, help="Cases, as pytest has it.")
 def main(launches: int, choice: str) -> None:
     """Compare identical code in many launches, and count the verdicts."""
-    if is_dirty(ROOT):
+    if is_dirty(ROOT, "kernels"):
         raise click.UsageError("kernels/ differs from HEAD: commit it, so that both are the same")
     if launches < 2:
         raise click.UsageError(f"--launches: {launches} show no spread; give 30 or more")

@@ -1,4 +1,4 @@
-"""Where a project keeps its runs: the setting rayscale_results of pytest's ini file, or results/."""
+"""Where a project keeps its runs: what pytest's ini file says, or results/."""
 
 import configparser
 import tomllib
@@ -37,4 +37,5 @@ def _of_pyproject(file: Path) -> str | None:
         return None
     settings: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     pytest: dict[str, Any] = settings.get("tool", {}).get("pytest", {})
-    return pytest.get("ini_options", pytest).get(SETTING)
+    found: str | None = pytest.get("ini_options", pytest).get(SETTING)
+    return found
