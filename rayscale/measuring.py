@@ -4,7 +4,7 @@ Registered by ``plugin.py`` when a session asks for rayscale.
 """
 
 from collections.abc import Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -230,6 +230,8 @@ class Measuring:
         benchmark.group = f"{case.problem} {case.size}"
         kernel = arm.kernels[case.kernel]
         code = code_of(kernel, case.kernel, item.path)
+        if self.asked.ray_address is not None and code.route == "import":
+            code = replace(code, route="shipped")
         subject = Subject(case, kernel, arm.ways[case.implementation], cluster, code)
         if self.gating is not None:
             self.fix()

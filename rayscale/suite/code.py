@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 Kernel = Callable[[Any], Any]
-Route = Literal["import", "value"]
+Route = Literal["import", "value", "shipped"]
 
 
 class CodeError(Exception):
