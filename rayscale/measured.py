@@ -6,12 +6,13 @@ The one file that knows the words in a benchmark's ``extra_info``.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import msgspec
 import numpy as np
 
-from rayscale.intervals import Interval, correlation, median_interval
+from rayscale.intervals import Interval, correlation, round_interval
 from rayscale.text import count
 
 
@@ -54,7 +55,7 @@ def words(info: Mapping[str, Any]) -> Words | ProbeWords | None:
         return None
 
 
-class MeasuredCase(Words, frozen=True, kw_only=True):
+class MeasuredCase(Words, frozen=True, kw_only=True, dict=True):
     """One case and the seconds of its rounds in one launch, or of its medians in several."""
 
     seconds: tuple[float, ...]
@@ -94,19 +95,19 @@ class MeasuredCase(Words, frozen=True, kw_only=True):
         """Whether it ran without Ray."""
         return self.implementation == "serial"
 
-    @property
+    @cached_property
     def median(self) -> float:
         """The middle of its rounds, in seconds."""
         return float(np.median(self.seconds))
 
-    @property
+    @cached_property
     def interval(self) -> Interval | None:
         """A 97.5 % interval of the median, in this launch: two make a 95 % one of their ratio."""
-        return median_interval(self.seconds, confidence=0.975)
+        return round_interval(self.seconds, confidence=0.975)
 
-    @property
+    @cached_property
     def correlation(self) -> float | None:
-        """How alike neighbouring rounds are, where that makes the interval too narrow."""
+        """How alike rounds are that follow one another, where that makes the interval wider."""
         return correlation(self.seconds)
 
 
@@ -118,15 +119,15 @@ class Timing:
     seconds: tuple[float, ...]
     rounds: int
 
-    @property
+    @cached_property
     def median(self) -> float:
         """Seconds."""
         return float(np.median(self.seconds))
 
-    @property
+    @cached_property
     def interval(self) -> Interval | None:
         """A 97.5 % interval of the median: two make a 95 % one of their ratio."""
-        return median_interval(self.seconds, confidence=0.975)
+        return round_interval(self.seconds, confidence=0.975)
 
     @property
     def n(self) -> int:

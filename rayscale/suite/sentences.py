@@ -101,7 +101,7 @@ def footnotes(block: Block) -> Iterator[str]:
     if most := max((case.correlation or 0.0 for case in block), default=0.0):
         yield (
             f"! rounds that follow one another are correlated (up to {most:.1f}): the interval is "
-            "too narrow."
+            "widened, as for fewer rounds."
         )
     serial = {case.niceness for case in block if case.is_serial}
     ray = {case.niceness for case in block if not case.is_serial}

@@ -131,7 +131,7 @@ def test_summary_names_what_failed_and_claims_nothing() -> None:
 
 
 def test_summary_marks_correlated_rounds() -> None:
-    """Rounds that drift say less than their number: the interval is marked as too narrow."""
+    """Rounds that drift say less than their number: the case is marked, its interval wider."""
     drifting = record("loop", "serial", 1, 4.0, rounds=40)
     drifting["stats"]["data"].sort()
 
