@@ -3,11 +3,14 @@
 import doctest
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 import pytest
 
 from rayscale.commands.group import COMMANDS, rayscale
@@ -73,6 +76,32 @@ def test_readme_example_runs_in_a_fresh_folder(tmp_path: Path) -> None:
     assert "ewma small (100 x 100)" in done.output
     assert "COST: " in done.output
     assert set(done.cases) >= {"loop-serial-small", "numpy-ray_blocks-cpus2-small"}
+
+
+@pytest.fixture
+def mylib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the README's module be importable, for this test alone."""
+    write(tmp_path, files_shown(text_of("README.md")))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    for name in ("mylib", "mylib.smoothing"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.usefixtures("mylib")
+def test_blocks_of_the_manual_run() -> None:
+    """The Python of docs/suite.md is a file of tests, and its ways give what serial gives."""
+    blocks = re.findall(r"```python\n(?!>>>)(.*?)```", text_of("docs/suite.md"), flags=re.DOTALL)
+    shown: dict[str, Any] = {"__name__": "shown"}
+    exec("\n".join(blocks), shown)  # noqa: S102 - that is what the page is for
+    rows, ewma, pool = np.ones((5, 3)), shown["ewma_numpy"], shown["warm_pool"]
+
+    np.testing.assert_array_equal(shown["in_threads"](ewma, rows, cpus=2), ewma(rows))
+    with pool(None, 2, []) as stage:
+        warm = shown["in_warm_threads"](ewma, rows, cpus=2, place=stage.place)
+    np.testing.assert_array_equal(warm, ewma(rows))
+    assert sum(map(shown["total"], shown["columns"](rows, 2))) == shown["total"](rows)
+    assert {"test_ewma", "test_digests", "test_total", "test_ways"} <= shown.keys()
 
 
 def test_prompt_sessions_show_what_python_answers() -> None:
