@@ -191,7 +191,8 @@ class Measuring:
         from rayscale.suite.starting import existing
 
         try:
-            with existing(address, items.cpus_needed(neediest), neediest.name):
+            needed = items.cpus_needed(neediest)
+            with existing(address, needed, neediest.name, self._packages()):
                 pass
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
@@ -233,6 +234,8 @@ class Measuring:
         if self.asked.ray_address is not None and code.route == "import":
             code = replace(code, route="shipped")
         subject = Subject(case, kernel, arm.ways[case.implementation], cluster, code)
+        if self.asked.ray_address is not None and any(map(items.cpus_needed, self.ours)):
+            cluster.running()  # serial cases run at its niceness, too
         if self.gating is not None:
             self.fix()
             return Measure(subject, self.gating.comparison(asdict(case), item, benchmark))
@@ -277,16 +280,20 @@ class Measuring:
         return self.cluster
 
     def _start_cluster(self) -> Any:
-        from rayscale.suite import code, starting
+        from rayscale.suite import starting
 
         cpus = max(map(items.cpus_needed, self.ours), default=1)
         if self.asked.ray_address is None:
             return starting.private(cpus)
-        packages = code.packages(
-            [self._function(item) for item in self.ours if items.measures(item)]
-        )
+        return starting.existing(self.asked.ray_address, cpus, packages=self._packages())
+
+    def _packages(self) -> list[str]:
+        """Return what is shipped to a cluster that is there: kernels, and a gate's copies."""
+        from rayscale.suite import code
+
+        kernels = [self._function(item) for item in self.ours if items.measures(item)]
         copies = [str(one) for one in self.gating.gate.packages] if self.gating else []
-        return starting.existing(self.asked.ray_address, cpus, packages=packages + copies)
+        return code.packages(kernels) + copies
 
     def _function(self, item: pytest.Item) -> Any:
         case, arm = items.case_of(item)

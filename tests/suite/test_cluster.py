@@ -460,6 +460,7 @@ def test_existing_cluster_is_used_and_lives_on(foreign: Foreign, tmp_path: Path)
     infos = [one["extra_info"] for one in json.loads(file.read_text())["benchmarks"]]
 
     assert [info["workers"] for info in infos] == [0, 1, 2]
+    assert [info["code"] for info in infos[1:]] == ["shipped"] * 2
     assert all(alive(process) for process in foreign.family)
     # Ray's workers run at a niceness of 15 more than the cluster's; the driver follows.
     assert {info["niceness"] for info in infos} == {min(19, foreign.family[0].nice() + 15)}
