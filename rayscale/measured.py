@@ -32,6 +32,7 @@ class Words(msgspec.Struct, frozen=True):
     phases: dict[str, float] | None = None
     control: float | None = None  # seconds, around the case; see rayscale/saved/control.py
     cpus_proven: bool = True  # whether the run saw that the work was done on so many CPUs
+    set_late: bool = False  # whether threads and allocator were fixed after NumPy was imported
 
 
 class ProbeWords(msgspec.Struct, frozen=True):

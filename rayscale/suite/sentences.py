@@ -12,6 +12,10 @@ MARKS_NOTE = (
     "interval holds 1, or there are too few timings for an interval ('~')."
 )
 OVERSUBSCRIBED = "* oversubscribed: more CPUs than this process may use; no sentence counts it."
+SET_LATE = (
+    "Set late: NumPy had been imported when threads and allocator were fixed. 'rayscale = true' in "
+    "pytest's ini file fixes them before."
+)
 NOT_PROVEN = "? CPU count not proven: the run did not see that so many CPUs did the work."
 
 
@@ -107,6 +111,8 @@ def footnotes(block: Block) -> Iterator[str]:
     ray = {case.niceness for case in block if not case.is_serial}
     if serial and ray and serial != ray:
         yield f"Unequal: serial cases ran at niceness {_all(serial)}, Ray's workers at {_all(ray)}."
+    if any(case.set_late for case in block):
+        yield SET_LATE
 
 
 def _all(numbers: set[int]) -> str:

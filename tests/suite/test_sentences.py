@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -152,3 +153,12 @@ def test_footnotes_are_silent_where_all_is_equal() -> None:
     """No mark, no note."""
     draw = DRAWS["normal"](np.random.default_rng(14))
     assert list(footnotes(block(draw, 12, {}))) == []
+
+
+def test_footnotes_say_what_was_set_late() -> None:
+    """Cases that were timed after NumPy had been imported by others have a note with the remedy."""
+    draw = DRAWS["normal"](np.random.default_rng(15))
+    late = [msgspec.structs.replace(case, set_late=True) for case in block(draw, 12, {})]
+    (note,) = footnotes(late)
+    assert note.startswith("Set late: ")
+    assert "'rayscale = true'" in note
