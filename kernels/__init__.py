@@ -1,1 +1,1 @@
-"""What is measured: plain functions of a block of independent rows, and the ways to run them."""
+"""What is measured: plain functions of a block of independent rows."""

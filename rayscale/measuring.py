@@ -118,7 +118,7 @@ class Measuring:
             self._choose_rounds(item)
 
     def _is_left_out(self, item: pytest.Item) -> bool:
-        if item.get_closest_marker("no_case"):
+        if items.stands_for_nothing(item):
             return True
         return self.gating is not None and not items.measures(item)
 
@@ -231,7 +231,8 @@ class Measuring:
         benchmark.group = f"{case.problem} {case.size}"
         kernel = arm.kernels[case.kernel]
         code = code_of(kernel, case.kernel, item.path)
-        if self.asked.ray_address is not None and code.route == "import":
+        on_ray = item.get_closest_marker("ray") is not None
+        if self.asked.ray_address is not None and on_ray and code.route == "import":
             code = replace(code, route="shipped")
         subject = Subject(case, kernel, arm.ways[case.implementation], cluster, code)
         if self.asked.ray_address is not None and any(map(items.cpus_needed, self.ours)):

@@ -38,8 +38,8 @@ MARKS = (
     "overhead: what Ray costs apart from any kernel",
     "tolerance(slowdown): the slowdown of this benchmark that a gate must catch, such as 10%",
     "oversubscribed: a case with more CPUs than this process may use",
-    "no_case: stands for a benchmark that has no case at the sizes asked for; deselected",
 )
+LONG, SHORT = "--rayscale-", "--"
 ATTRIBUTE = "__rayscale_cases__"  # of a decorated test
 DOUBLE = (ValueError, ArgumentError)  # what pytest raises where two declare one option
 MEASURING = pytest.StashKey["Measuring"]()
@@ -47,7 +47,7 @@ MEASURING = pytest.StashKey["Measuring"]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options, under names that nobody else has, and the ini settings."""
-    _add(parser, "--rayscale-")
+    _add(parser, LONG)
     parser.addini("rayscale", ASKED, type="bool", default=False)
     for name, text in FOLDERS.items():
         parser.addini(name, text, type="string", default="")
@@ -57,8 +57,9 @@ def _add(parser: pytest.Parser, prefix: str) -> None:
     for name, question, options in GROUPS:
         group = parser.getgroup(name, question)
         for option, kwargs in options.items():
-            destination = f"rayscale_{option.replace('-', '_')}"
-            group.addoption(f"{prefix}{option}", dest=destination, **kwargs)
+            text = kwargs["help"] if prefix == LONG else f"the same as {LONG}{option}"
+            own = {**kwargs, "help": text, "dest": f"rayscale_{option.replace('-', '_')}"}
+            group.addoption(f"{prefix}{option}", **own)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -86,7 +87,7 @@ def pytest_load_initial_conftests(
 
 def _add_short(parser: pytest.Parser) -> None:
     try:
-        _add(parser, "--")
+        _add(parser, SHORT)
     except DOUBLE as error:
         _refuse_a_double(error)
         raise

@@ -21,7 +21,13 @@ def measures(item: pytest.Item) -> bool:
 
 def nothing(names: tuple[str, ...]) -> Any:
     """Return the parameters of a benchmark that has no case at the sizes asked for."""
-    return pytest.param(*[None] * len(names), id="none", marks=pytest.mark.no_case)
+    return pytest.param(*[None] * len(names), id="none")
+
+
+def stands_for_nothing(item: pytest.Item) -> bool:
+    """Tell whether *item* has the parameters of ``nothing``."""
+    callspec = getattr(item, "callspec", None)
+    return is_ours(item) and callspec is not None and callspec.params.get("cpus", 0) is None
 
 
 def skip(items: Sequence[pytest.Item], reason: str) -> None:

@@ -56,7 +56,7 @@ class Question:
             yield Trial(subject.case, subject.way, self.rows, stack.enter_context(stage))
 
 
-@dataclass
+@dataclass(repr=False)
 class Measure:
     """Ask the question of one case; *answer* times it, or compares it."""
 
@@ -68,6 +68,10 @@ class Measure:
     def case(self) -> Case:
         """The case of this test."""
         return self.subject.case
+
+    def __repr__(self) -> str:
+        """Return few words: pytest shows them with each failure."""
+        return f"<measure of {self.case.kernel}, {self.case.implementation}>"
 
     def __call__(
         self,

@@ -64,7 +64,7 @@ def cost_in_words(cost: Cost) -> str:
     if cost.single is None:
         return "- (no serial case was measured)"
     if not cost.rays:
-        return "- (no Ray case with as many CPUs as it asks for was measured)"
+        return "- (no Ray case on CPUs that this process may use was measured)"
     if cost.failed:
         return f"cannot be told ({count(len(cost.failed), 'case')} failed)"
     if cost.enough is None:

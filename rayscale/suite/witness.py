@@ -99,8 +99,11 @@ class Answer:
 def answer(case: str, kernels: Sequence[Callable[[Any], Any]], hold: float) -> Answer:
     """Stay busy for *hold* seconds, and report this process's tally of *case*.
 
-    Whoever gets *kernels* has imported, by then, the modules that they are from.
+    Whoever gets *kernels* has imported, by then, the modules that they are from.  No *case*: a roll
+    call, before a case begins; the tallies of those before it are of no use any more.
     """
+    if not case:
+        forget()
     time.sleep(hold)
     return Answer(conditions(), _tallies[case])
 
@@ -110,6 +113,6 @@ def own_tally(case: str) -> Tally:
     return _tallies[case]
 
 
-def forget(case: str) -> None:
-    """Forget the tally of *case* in this process."""
-    _tallies.pop(case, None)
+def forget() -> None:
+    """Forget all tallies of this process."""
+    _tallies.clear()

@@ -499,6 +499,7 @@ def test_existing_cluster_that_does_not_answer_is_refused(tmp_path: Path) -> Non
     assert done.returncode == 4
     assert re.fullmatch(
         rf'ERROR: --rayscale-ray-address: no Ray cluster to be reached at "{address}" \(.*\); '
-        "start one with 'ray start --head', or leave the option out for a private one",
+        "start one with 'ray start --head', or leave the option out for a private one; a cluster "
+        "that asks for a token is reached with RAY_AUTH_MODE=token in the environment",
         done.stderr.strip(),
     )
