@@ -283,8 +283,8 @@ def existing(
         reason = str(error).strip().splitlines()[0]
         raise ClusterError(
             f'--rayscale-ray-address: no Ray cluster to be reached at "{address}" ({reason}); '
-            "start one with 'ray start --head', or leave the option out for a private one; a cluster "
-            "that asks for a token is reached with RAY_AUTH_MODE=token in the environment"
+            "start one with 'ray start --head', or leave the option out for a private one; a "
+            "cluster that asks for a token is reached with RAY_AUTH_MODE=token in the environment"
         ) from error
     with ExitStack() as stack:
         stack.callback(forget_remote_functions)
