@@ -128,6 +128,13 @@ MISTAKES = {
             "have it hold nothing that cannot be pickled, such as a lock or an open file"
         ),
     ),
+    "raises": (
+        (
+            "def k(rows):\n    if 5 in rows: raise KeyError('five')\n    return -rows\n"
+            f"@rayscale.cases({{'k': k}}, {BLOCKS}){MEASURED}"
+        ),
+        "in block 1 of 2 (rows 3 to 5)",
+    ),
     "depends": (
         (
             "def k(rows): return np.cumsum(rows)\n"

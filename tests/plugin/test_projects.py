@@ -128,9 +128,12 @@ def around(project: Path, *arguments: str, **variables: str) -> Run:
 
 @pytest.fixture(scope="module")
 def src_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project whose package pytest finds in src/, and that asks for rayscale."""
+    """Return a project whose package pytest finds in src/, and that asks for rayscale.
+
+    One of its benchmarks was written by ``rayscale new``.
+    """
     settings = "[pytest]\nrayscale = true\npythonpath = src\nfilterwarnings = error\n"
-    return write(
+    project = write(
         tmp_path_factory.mktemp("src_layout"),
         {
             "pytest.ini": settings,
@@ -142,6 +145,9 @@ def src_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "benchmarks/test_a_plain.py": PLAIN_BENCHMARK,
         },
     )
+    new = [sys.executable, "-m", "rayscale", "new", "mylib.smoothing:ewma_numpy"]
+    subprocess.run(new, cwd=project, check=True)
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +166,10 @@ def test_project_is_measured(measured: Run) -> None:
         *(f"{kernel}-ray_per_row-cpus2-small" for kernel in ("loop", "numpy")),
         *(f"{kernel}-ray_blocks-cpus2-small" for kernel in ("loop", "numpy", "vowels", "total")),
         "single-threads-cpus2-small",
+        "ewma_numpy-serial-small",
+        "ewma_numpy-ray_whole-cpus1-small",
+        "ewma_numpy-ray_per_row-cpus2-small",
+        "ewma_numpy-ray_blocks-cpus2-small",
     }
 
 
@@ -173,6 +183,7 @@ def test_run_says_how_workers_got_the_code(measured: Run) -> None:
         "vowels": "value",
         "single": "value",
         "total": "value",
+        "ewma_numpy": "import",
     }
 
 

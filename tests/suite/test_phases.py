@@ -1,10 +1,20 @@
 """Where the time of a Ray call goes."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayscale.suite.phases import split
+from rayscale.suite import phases, stage, witness
+from rayscale.suite.case import Case
+from rayscale.suite.environment import conditions
+from rayscale.suite.phases import Phases, observe, split
+from rayscale.suite.stage import Stage
+from rayscale.suite.trial import Trial
+from rayscale.suite.ways import serial
 
 MOMENTS = st.lists(st.floats(0, 100), min_size=4, max_size=4, unique=True).map(sorted)
 
@@ -14,13 +24,54 @@ def test_phases_add_up_to_the_call(moments: list[float]) -> None:
     """However the tasks lie in the call, start, waiting, executing and fetching are all of it."""
     begun, first, last, ended = moments
     middle = (first + last) / 2
-    phases = split(begun, ended, [(first, middle), (middle, last)], cpus=2)
+    found = split(begun, ended, [(first, middle), (middle, last)], cpus=2)
 
-    assert phases.whole == pytest.approx(ended - begun)
-    assert phases.waiting == pytest.approx((last - first) / 2)  # one of two CPUs is always idle
+    assert found.whole == pytest.approx(ended - begun)
+    assert found.waiting == pytest.approx((last - first) / 2)  # one of two CPUs is always idle
 
 
 def test_one_task_waits_for_no_second_cpu() -> None:
     """The whole matrix in one task can use one CPU: the other one does not count as waiting."""
-    phases = split(0.0, 4.0, [(1.0, 3.0)], cpus=8)
-    assert (phases.start, phases.waiting, phases.executing, phases.fetching) == (1, 0, 2, 1)
+    found = split(0.0, 4.0, [(1.0, 3.0)], cpus=8)
+    assert (found.start, found.waiting, found.executing, found.fetching) == (1, 0, 2, 1)
+
+
+@pytest.fixture
+def observed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Phases | None]:
+    """Return a function that observes calls, of so many *seconds* each by a clock of their own."""
+
+    def observed(*seconds: float, workers: Any = ()) -> Phases | None:
+        now, left = [0.0], list(seconds)
+        clock = SimpleNamespace(perf_counter=lambda: now[0])
+        monkeypatch.setattr(phases, "time", clock)
+        monkeypatch.setattr(witness, "time", clock)
+
+        def kernel(rows: list[int]) -> list[int]:
+            now[0] += left.pop(0)
+            return rows
+
+        case = Case("made_up", "kernel", "serial", 1, "small")
+        found = observe(Trial(case, serial, [1], Stage(None, workers, stage._seen_here)), kernel)
+        assert left == []
+        return found
+
+    return observed
+
+
+def test_first_short_call_does_not_count(observed: Callable[..., Phases | None]) -> None:
+    """A short call is noted five times after one that warms the workers; the middle one is it."""
+    found = observed(0.09, 0.001, 0.005, 0.003, 0.002, 0.004)
+    assert found is not None
+    assert found.executing == pytest.approx(0.003)
+
+
+def test_long_call_is_noted_once(observed: Callable[..., Phases | None]) -> None:
+    """A call that takes a tenth of a second or more is its own warm-up: a launch stays short."""
+    found = observed(0.1)
+    assert found is not None
+    assert found.executing == pytest.approx(0.1)
+
+
+def test_clocks_of_two_machines_are_not_mixed(observed: Callable[..., Phases | None]) -> None:
+    """Where a worker is on another machine, there are no phases: its clock is another one."""
+    assert observed(workers=(conditions(), SimpleNamespace(host="elsewhere"))) is None
