@@ -96,8 +96,9 @@ def cases(
 
     >>> import numpy as np
     >>> one = cases({"negative": np.negative}, sizes={"small": (10, 10)}, ways=[serial])
-    >>> [one.arms[0].ways, list(one.sizes)]  # doctest: +ELLIPSIS
-    [{'serial': <function serial at ...>}, ['small']]
+    >>> two = one + cases({"absolute": np.abs}, sizes={"large": (1000, 10)})
+    >>> [(list(arm.kernels), list(arm.ways), list(arm.sizes)) for arm in two.arms][0]
+    (['negative'], ['serial'], ['small'])
     """
     named = ways if isinstance(ways, Mapping) else _by_name(ways)
     for kind, names in (("kernel", kernels), ("size", sizes), ("way", named)):
