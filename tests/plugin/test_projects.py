@@ -154,7 +154,8 @@ def src_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(src_layout: Path) -> Run:
     """Return a timed run of its small size on two CPUs."""
     own = {"OMP_NUM_THREADS": "2", "RAY_AUTH_MODE": "disabled"}
-    return around(src_layout, "--benchmark-only", "--sizes=small", "--cpus=2", QUICK, **own)
+    chosen = ("--benchmark-only", "--sizes=small", "--cpus=2", QUICK, "--benchmark-autosave")
+    return around(src_layout, *chosen, **own)
 
 
 def test_project_is_measured(measured: Run) -> None:
@@ -224,8 +225,8 @@ def test_run_is_saved_in_the_project(src_layout: Path, measured: Run) -> None:
     assert f"rayscale: saved in {file}" in measured.output
     assert not any("plain" in one["name"] for one in measured.contents["benchmarks"])
     assert "benchmark: 1 tests" in measured.output  # its own table
-    own = src_layout / ".benchmarks"  # which pytest-benchmark makes
-    assert not any(own.iterdir())  # nor is it saved, as nobody asked for it
+    (own,) = (src_layout / ".benchmarks").rglob("*.json")  # where it is saved if one asks for it
+    assert "test_plain" in own.read_text(encoding="utf-8")
 
 
 def test_git_takes_baselines_alone(src_layout: Path, measured: Run) -> None:
