@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -150,12 +152,17 @@ def src_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-@pytest.fixture(scope="module")
-def measured(src_layout: Path) -> Run:
-    """Return a timed run of its small size on two CPUs."""
+def measure(src_layout: Path) -> Run:
+    """Time its small size on two CPUs."""
     own = {"OMP_NUM_THREADS": "2", "RAY_AUTH_MODE": "disabled"}
     chosen = ("--benchmark-only", "--sizes=small", "--cpus=2", QUICK, "--benchmark-autosave")
     return around(src_layout, *chosen, **own)
+
+
+@pytest.fixture(scope="module")
+def measured(running: dict[str, Future[Run]]) -> Run:
+    """Return the timed run of the project that asks for rayscale."""
+    return running["src_layout"].result()
 
 
 def test_project_is_measured(measured: Run) -> None:
@@ -283,13 +290,26 @@ def test_negative(measure, size):
 
 
 @pytest.fixture(scope="module")
-def beside_ray(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Return a timed run of a flat project without any setting, whose own tests use Ray, too."""
-    project = write(
-        tmp_path_factory.mktemp("flat"),
-        {"test_a.py": OWN_RAY, "test_b.py": NEGATIVE, "test_c.py": OWN_RAY},
-    )
-    return around(project, "--benchmark-enable", QUICK)
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a flat project without any setting, whose own tests use Ray, too."""
+    files = {"test_a.py": OWN_RAY, "test_b.py": NEGATIVE, "test_c.py": OWN_RAY}
+    return write(tmp_path_factory.mktemp("flat"), files)
+
+
+@pytest.fixture(scope="module")
+def running(src_layout: Path, flat: Path) -> Iterator[dict[str, Future[Run]]]:
+    """Run both projects at the same time: most of it is waiting for Ray."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            "src_layout": pool.submit(measure, src_layout),
+            "flat": pool.submit(around, flat, "--benchmark-enable", QUICK),
+        }
+
+
+@pytest.fixture(scope="module")
+def beside_ray(running: dict[str, Future[Run]]) -> Run:
+    """Return the timed run of the flat project."""
+    return running["flat"].result()
 
 
 def test_own_tests_of_ray_pass_before_and_after(beside_ray: Run) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
@@ -69,12 +70,32 @@ def replace(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
+# What is run, by name: on Ray every one of them.
+RUNS = {
+    "timed": ("--benchmark-only", "--sizes=small", "--cpus=1,2", "-k=numpy", QUICK),
+    "plain": ("benchmarks", "--sizes=small", "--cpus=1", "-k=numpy"),
+    "probes": (
+        *("--benchmark-only", "--cpus=2", "-m=overhead", QUICK),
+        *("-k", "(length and 10ms) or (empty and 10) or 96KiB"),
+    ),
+}
+
+
 @pytest.fixture(scope="module")
-def timed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Run]]]:
+    """Run them at the same time: most of it is waiting for Ray."""
+
+    def run(name: str, storage: Path) -> Run:
+        return run_pytest(ROOT, *RUNS[name], storage=storage, variables=USER)
+
+    with ThreadPoolExecutor(len(RUNS)) as pool:
+        yield {name: pool.submit(run, name, tmp_path_factory.mktemp(name)) for name in RUNS}
+
+
+@pytest.fixture(scope="module")
+def timed(running: dict[str, Future[Run]]) -> Run:
     """Return a timed run of the NumPy kernel, run every way on one and two CPUs."""
-    storage = tmp_path_factory.mktemp("timed")
-    chosen = ("--benchmark-only", "--sizes=small", "--cpus=1,2", "-k=numpy", QUICK)
-    return run_pytest(ROOT, *chosen, storage=storage, variables=USER)
+    return running["timed"].result()
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +222,9 @@ def test_run_saves_where_the_time_of_a_ray_call_goes(timed: Run) -> None:
             assert info["bytes_moved"] == 2 * 100 * 100 * 8  # 100 x 100 float64, in and out
 
 
-def test_probes_save_what_ray_costs(tmp_path: Path) -> None:
+def test_probes_save_what_ray_costs(running: dict[str, Future[Run]]) -> None:
     """Probes of a task's length, of tasks and of bytes are saved apart from kernels' cases."""
-    chosen = "(length and 10ms) or (empty and 10) or 96KiB"
-    arguments = ("--benchmark-only", "--cpus=2", "-m=overhead", "-k", chosen, QUICK)
-    run = run_pytest(ROOT, *arguments, storage=tmp_path)
+    run = running["probes"].result()
     assert run.exit_code == 0, run.output
     seen = {
         (info["overhead"], info["implementation"], info["cpus"], info["tasks"], info["bytes_moved"])
@@ -326,10 +345,9 @@ def test_benchmark_only_imports_no_tests(faulty: Run) -> None:
     assert "imported" not in faulty.output
 
 
-def test_plain_run_checks_and_times_nothing(tmp_path: Path) -> None:
+def test_plain_run_checks_and_times_nothing(running: dict[str, Future[Run]]) -> None:
     """Without --benchmark-only every case runs as a test, and nothing is timed or saved."""
-    chosen = ("benchmarks", "--sizes=small", "--cpus=1", "-k=numpy")
-    plain = run_pytest(ROOT, *chosen, storage=tmp_path)
+    plain = running["plain"].result()
 
     assert plain.exit_code == 0, plain.output
     assert "4 passed" in plain.output

