@@ -70,3 +70,11 @@ def test_what_cannot_be_measured_is_refused(target: Target, sentence: str) -> No
         write(target, Path("benchmark.py"))
 
     assert not Path("benchmark.py").exists()
+
+
+def test_module_with_an_error_of_syntax_is_named() -> None:
+    """A module that Python cannot read is named in a sentence, too."""
+    Path("made_up_broken.py").write_text("def smooth(:\n")
+
+    with pytest.raises(StarterError, match=r'^"made_up_broken" cannot be imported here \('):
+        write(Target("made_up_broken", "smooth"), Path("benchmark.py"))
