@@ -41,7 +41,7 @@ class Run:
 
 def surroundings(**variables: str) -> dict[str, str]:
     """Return an environment with none of this session's settings, but *variables*."""
-    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "RAYSCALE_LAUNCH")
+    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "RAYSCALE_LAUNCH", "PYTHONUNBUFFERED")
     return {
         name: value
         for name, value in os.environ.items()

@@ -239,6 +239,6 @@ def test_size_that_nobody_has_is_one_sentence(right: Path) -> None:
     done = run_pytest(right, "--benchmark-only", "--rayscale-sizes=smal")
 
     assert done.exit_code == 4
-    assert done.output.strip().splitlines()[-1] == (
+    assert (
         'ERROR: --rayscale-sizes: no collected benchmark has a size "smal"; there are small'
-    )
+    ) in done.output.splitlines()

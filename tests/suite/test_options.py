@@ -155,7 +155,6 @@ def test_options_that_make_no_sense_end_the_run(option: str, sentence: str) -> N
     assert run.exit_code == 4
     assert [line for line in run.output.splitlines() if "ERROR" in line] == [f"ERROR: {sentence}"]
     assert "Traceback" not in run.output
-    assert run.output.strip().endswith(sentence)
 
 
 def test_ids_are_public(collect: Collect) -> None:
