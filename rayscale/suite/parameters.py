@@ -1,6 +1,6 @@
 """Which cases of a benchmark the options choose, as pytest's parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -27,7 +27,8 @@ def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
 
     ValueError where two cases have one id.
     """
-    found = [one for arm in chosen.arms for one in _of_arm(arm, choice)]
+    sizes = _sizes(chosen, choice)
+    found = [one for arm in chosen.arms for one in _of_arm(arm, choice, sizes)]
     ids = [str(one.id) for one in found]
     for name in ids:
         if ids.count(name) > 1:
@@ -35,9 +36,9 @@ def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
     return found
 
 
-def _of_arm(arm: Arm, choice: Choice) -> Iterator[ParameterSet]:
+def _of_arm(arm: Arm, choice: Choice, sizes: Sequence[str]) -> Iterator[ParameterSet]:
     for kernel in arm.kernels:
-        for size in _sizes(arm, choice):
+        for size in _own(arm, choice, sizes):
             for name, run in arm.ways.items():
                 for count in needs(run).cpus or arm.cpus or choice.cpus:
                     at = "" if needs(run).cpus == (1,) and not needs(run).ray else f"-cpus{count}"
@@ -48,12 +49,23 @@ def _of_arm(arm: Arm, choice: Choice) -> Iterator[ParameterSet]:
                     )
 
 
-def _sizes(arm: Arm, choice: Choice) -> list[str]:
-    """Return the names of the sizes to run: those asked for, else all that need no request."""
+def _sizes(chosen: Cases, choice: Choice) -> Sequence[str]:
+    """Return the names of the sizes to run: those asked for, else all that need no request.
+
+    In a gate the first of the benchmark, whatever the sizes of its other arms.
+    """
     if choice.sizes is not None:
-        return [name for name in arm.sizes if name in choice.sizes]
-    usual = [name for name, value in arm.sizes.items() if not isinstance(value, OnRequest)]
+        return choice.sizes
+    named = [pair for arm in chosen.arms for pair in arm.sizes.items()]
+    usual = [name for name, value in named if not isinstance(value, OnRequest)]
     return usual[:1] if choice.gated else usual
+
+
+def _own(arm: Arm, choice: Choice, sizes: Sequence[str]) -> list[str]:
+    """Return those of the *sizes* that *arm* has, on request only where they are asked for."""
+    asked = choice.sizes is not None
+    own = arm.sizes.items()
+    return [n for n, value in own if n in sizes and (asked or not isinstance(value, OnRequest))]
 
 
 def _marks(arm: Arm, run: Way, count: int, choice: Choice) -> Iterator[pytest.MarkDecorator]:

@@ -26,6 +26,9 @@ def two_at_once(kernel: Callable[[Any], Any], rows: Any, *, cpus: int, place: An
     return kernel(rows)
 
 
+SIZE_OF = {"first": "small", "second": "large", "third": "small"}
+
+
 def choice(**changes: Any) -> Choice:
     """Return what is chosen on a machine of two CPUs if nothing is said, but *changes*."""
     return Choice(**{"cpus": (1, 2), "sizes": None, "cores": 2, "gated": False} | changes)
@@ -88,6 +91,25 @@ def test_sizes_are_all_but_those_on_request(changes: dict[str, Any], names: list
     """
     chosen = cases(KERNELS, sizes=SIZES, ways=[serial])
     assert ids(chosen, **changes) == [f"loop-serial-{name}" for name in names]
+
+
+def test_gate_takes_the_first_size_of_the_benchmark() -> None:
+    """Another arm's first size is not the benchmark's: it may take too long for pairs."""
+    arms = [cases({name: len}, sizes={size: 1}, ways=[serial]) for name, size in SIZE_OF.items()]
+    chosen = arms[0] + arms[1] + arms[2]
+
+    assert ids(chosen, gated=True) == ["first-serial-small", "third-serial-small"]
+    assert ids(chosen) == ["first-serial-small", "second-serial-large", "third-serial-small"]
+
+
+def test_size_is_on_request_in_the_arm_that_says_so() -> None:
+    """The same name may be run by default in another arm."""
+    chosen = cases({"one": len}, sizes={"large": 1}, ways=[serial]) + cases(
+        {"two": len}, sizes={"large": on_request(1)}, ways=[serial]
+    )
+
+    assert ids(chosen) == ["one-serial-large"]
+    assert ids(chosen, sizes=("large",)) == ["one-serial-large", "two-serial-large"]
 
 
 def test_value_of_a_size_is_the_users_own() -> None:
