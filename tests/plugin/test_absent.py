@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import QUICK, run_pytest, write
+from tests.projects import QUICK, ROOT, run_pytest, write
 
 # As if the packages named in HIDDEN were not installed.
 HIDING = """
@@ -80,3 +80,16 @@ def test_benchmarks_need_pytest_benchmark(project: Path, option: list[str]) -> N
     assert done.exit_code == 0, done.output
     assert "4 skipped" in done.output
     assert "it is measured by pytest-benchmark, which is switched off" in done.output
+
+
+def test_rollouts_need_gymnasium(project: Path) -> None:
+    """Without Gymnasium the other benchmarks here are there, and a sentence names what is not."""
+    done = run_pytest(ROOT, "benchmarks", "--collect-only", variables=hidden(project, "gymnasium"))
+
+    assert done.exit_code == 0, done.output
+    assert "test_moving_average[loop-serial-small]" in done.output
+    assert "test_rollout[" not in done.output
+    assert (
+        "benchmarks/test_rollout.py is left out: Gymnasium is not installed; pip install "
+        "gymnasium==1.2.2"
+    ) in done.output.splitlines()
