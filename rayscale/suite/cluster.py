@@ -111,7 +111,7 @@ class Cluster:
         deadline = time.monotonic() + PATIENCE
         for attempt in itertools.count():
             answers = self._ask(
-                "", count=cpus, cpus_each=1, hold=_hold(attempt), group=group, kernels=kernels
+                "", count=cpus, cpus_each=1, hold=hold(attempt), group=group, kernels=kernels
             )
             if len(answers) == cpus or time.monotonic() > deadline:
                 break
@@ -134,7 +134,7 @@ class Cluster:
         tallies: dict[Process, Tally] = {}
         for attempt in itertools.count():
             count = len(self.workers) + attempt  # beyond those known, in case there are more
-            answers = self._ask(case, count=count, cpus_each=0, hold=_hold(attempt))
+            answers = self._ask(case, count=count, cpus_each=0, hold=hold(attempt))
             tallies |= {process: answer.tally for process, answer in answers.items()}
             seen = sum(tally.rows for tally in tallies.values())
             if seen == rows or time.monotonic() > deadline:
@@ -175,7 +175,7 @@ class Cluster:
         return answers
 
 
-def _hold(attempt: int) -> float:
+def hold(attempt: int) -> float:
     """Return how long workers are held to be counted, in seconds.
 
     So long that all are asked before one is done: a worker that is done is asked again.  On a busy
