@@ -70,9 +70,9 @@ def rollout_vector_sync(
 ) -> Floats:
     """Play *envs* episodes at a time in Gymnasium's ``SyncVectorEnv``.
 
-    Autoreset is disabled: in its other modes an environment goes on with a seed of its own.  Here
-    one that has ended its episode is reset with the next row's seed; where no row is left, it plays
-    on and its rewards are not counted.
+    Autoreset is disabled: by itself it goes on with a seed of the environment's own.  Instead an
+    environment that has ended its episode is reset with the next row's seed; where no row is left,
+    it plays on and its rewards are not counted.
 
     >>> rollout_vector_sync([1, 2], weights=[[0, 0, 0, 0], [0, 0, 1, 1]], steps=50)
     array([50., 50.])
