@@ -13,7 +13,7 @@ from pytest_regressions.file_regression import FileRegressionFixture
 
 from rayscale.report import contents, over_time, page, subject
 from rayscale.report.contents import Report
-from rayscale.report.drawing import palette
+from rayscale.report.drawing import OWN, palette
 from rayscale.saved import comparison
 from rayscale.saved.evidence import Limits
 from rayscale.saved.launches import read as read_launch
@@ -352,10 +352,10 @@ def test_marks_of_a_history_share_their_chance_of_error(
 
 
 def test_ways_of_running_have_styles_of_their_own() -> None:
-    """Twenty unknown ways and the four known ones: no two look alike, whatever their order."""
-    ways = ["serial", "ray_whole", "ray_per_row", "ray_blocks", *(f"pool{n}" for n in range(20))]
+    """Twenty unknown ways and all known ones: no two look alike, whatever their order."""
+    ways = [*OWN, *(f"pool{n}" for n in range(20))]
     looks = palette(ways)
-    assert len({(look.colour, look.marker) for look in looks.values()}) == 24
+    assert len({(look.colour, look.marker) for look in looks.values()}) == len(ways)
     assert palette(reversed(ways)) == looks
 
 
