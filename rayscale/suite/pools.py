@@ -252,7 +252,7 @@ def joblibs_processes(cpus: int) -> Iterator[Pool]:
     try:
         with (
             parallel_config("loky", n_jobs=cpus, inner_max_num_threads=1),
-            Parallel(batch_size=1, pre_dispatch="all") as parallel,
+            Parallel(batch_size=1) as parallel,
         ):
 
             def run_all(function: Function, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
