@@ -28,7 +28,8 @@ CHOSEN = "(blocks or tasks or submission) and not rollout"
 Collect = Callable[..., tuple[int, list[str]]]
 
 cpus_advice = "give counts such as --cpus 1,2,4"
-SIZES = 'a size "tiny"; there are article, large, overhead, small, steps1, steps10, steps100, '
+LENGTHS = "steps1, steps10, steps100, steps30, steps300"
+SIZES = f'a size "tiny"; there are article, large, overhead, small, {LENGTHS}'
 
 # A plug-in under which the article's naps take a millisecond.
 SHORT_NAPS = """
