@@ -93,3 +93,39 @@ def test_rollouts_need_gymnasium(project: Path) -> None:
         "benchmarks/test_rollout.py is left out: Gymnasium is not installed; pip install "
         "gymnasium==1.2.2"
     ) in done.output.splitlines()
+
+
+def test_cases_of_joblib_need_joblib(tmp_path: Path) -> None:
+    """A timed run with a way whose package is missing ends before it begins, in one sentence."""
+    benchmark = BENCHMARK.replace("cpus=(1,)", "cpus=(2,), ways=[rayscale.serial, rayscale.joblib]")
+    files = {"test_negative.py": benchmark, "hiding/sitecustomize.py": HIDING}
+    variables = hidden(write(tmp_path, files), "joblib")
+    timed = run_pytest(tmp_path, "--benchmark-only", variables=variables)
+    untimed = run_pytest(tmp_path, "-rs", variables=variables)
+
+    assert timed.exit_code == 4
+    assert (
+        "ERROR: test_negative[negative-joblib-cpus2-small] is run by joblib, and joblib is not "
+        "installed; pip install 'rayscale[pools]', or leave out its cases with -k 'not joblib'"
+    ) in timed.output.splitlines()
+    assert untimed.exit_code == 0
+    assert "joblib is not installed; pip install 'rayscale[pools]'" in untimed.output
+
+
+def test_pool_needs_cloudpickle_for_a_test_files_kernel(tmp_path: Path) -> None:
+    """Without it a kernel of a module runs in a process pool; one of the test file says why not."""
+    benchmark = BENCHMARK.replace("cpus=(1,)", "cpus=(2,), ways=[rayscale.process_pool]")
+    own = benchmark.replace("np.negative}", "lambda rows: -rows}")
+    files = {
+        "test_negative.py": benchmark,
+        "test_own.py": own,
+        "hiding/sitecustomize.py": HIDING,
+    }
+    variables = hidden(write(tmp_path, files), "cloudpickle")
+    done = run_pytest(tmp_path, variables=variables)
+
+    assert "1 failed, 1 passed" in done.output
+    assert (
+        "the kernel negative of a test file cannot be sent to a pool's workers by pickle; pip "
+        "install cloudpickle, or move the kernel to a module"
+    ) in done.output

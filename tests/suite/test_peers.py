@@ -145,7 +145,7 @@ def test_peer_accounts_for_all_rows(peer: Peer) -> None:
     peer(Witnessed(np.negative, "mine"), np.arange(7))
     assert account("mine", 7).calls == CPUS
     if peer.run is not ray_shared:  # whose workers are looked for, for 10 s
-        with pytest.raises(WorkError, match="14 rows went through the kernel, and .* saw 7 of"):
+        with pytest.raises(WorkError, match=r"14 rows went through the kernel, and .* saw 7 of"):
             account("mine", 14)
 
 
