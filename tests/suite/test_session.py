@@ -15,6 +15,7 @@ import pytest
 
 from rayscale import machine
 from rayscale.suite import environment
+from rayscale.suite.probe import PEERS
 from tests.projects import PATIENCE, QUICK, ROOT, Run, command, run_pytest, surroundings
 
 # A user's settings that would make the arms unequal, and that the suite undoes.
@@ -75,7 +76,7 @@ RUNS = {
     "timed": ("--benchmark-only", "--sizes=small", "--cpus=1,2", "-k=average and numpy", QUICK),
     "plain": ("benchmarks", "--sizes=small", "--cpus=1", "-k=average and numpy"),
     "probes": (
-        *("--benchmark-only", "--cpus=2", "-m=overhead", QUICK),
+        *("--benchmark-only", "--cpus=2", "-m=overhead or ways", QUICK),
         *("-k", "(length and 10ms) or (empty and 10) or 96KiB"),
     ),
 }
@@ -234,7 +235,7 @@ def test_probes_save_what_ray_costs(running: dict[str, Future[Run]]) -> None:
     nbytes = 4 * 96 * 2**10  # of four tasks; each also gives or gets a number
     assert seen == {
         ("task_length", "serial", 1, 5, 80),
-        ("task_length", "ray_per_row", 2, 4, 64),
+        *(("task_length", way, 2, 4, 64) for way in ("ray_per_row", *PEERS)),
         *(("empty_tasks", "ray_per_row", 2, tasks, 16 * tasks) for tasks in (10, 100)),
         ("bytes_in", "ray_per_row", 2, 4, nbytes + 4),
         ("bytes_out", "ray_per_row", 2, 4, nbytes + 32),
