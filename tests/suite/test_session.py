@@ -83,11 +83,20 @@ RUNS = {
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Run]]]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the user's home directory, which is empty."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, home: Path
+) -> Iterator[dict[str, Future[Run]]]:
     """Run them at the same time: most of it is waiting for Ray."""
 
     def run(name: str, storage: Path) -> Run:
-        return run_pytest(ROOT, *RUNS[name], storage=storage, variables=USER)
+        user = USER | {"HOME": str(home)}
+        return run_pytest(ROOT, *RUNS[name], storage=storage, variables=user)
 
     with ThreadPoolExecutor(len(RUNS)) as pool:
         yield {name: pool.submit(run, name, tmp_path_factory.mktemp(name)) for name in RUNS}
@@ -241,6 +250,14 @@ def test_probes_save_what_ray_costs(running: dict[str, Future[Run]]) -> None:
         ("bytes_out", "ray_per_row", 2, 4, nbytes + 32),
     }
     assert "what Ray gained" not in run.output
+
+
+def test_ways_of_running_write_nothing_to_the_home_directory(
+    running: dict[str, Future[Run]], home: Path
+) -> None:
+    """Neither Ray, its actors and pools, nor joblib leave anything there."""
+    assert [run.result().exit_code for run in running.values()] == [0] * len(running)
+    assert list(home.rglob("*")) == []
 
 
 def test_run_has_equal_conditions_in_every_arm(timed: Run) -> None:
