@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-ENVS = 8  # of rollout_vector_sync
+# Of rollout_vector_sync.  1, 4, 8, 16 and 50 take 25.6, 12.2, 10.3, 10.0 and 8.7 us a step of the
+# cart, and one environment by itself 8.1 us (an AMD EPYC, Python 3.11; CPU time, n=9).
+ENVS = 50
 
 # CartPole-v1, in metres, kilograms, seconds and radians.
 GRAVITY, CART, POLE, HALF_LENGTH, FORCE, TAU = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02
