@@ -44,13 +44,13 @@ CARTS = {
 SWINGING = {"gymnasium": partial(rollout_gymnasium, weights=SWING, environment=ACROBOT)}
 
 # Episodes, and the most steps of each.  Those on request show from which length on Ray pays.
-EPISODES = {"small": (20, 500), "article": (500, 500)}
-LENGTHS = {f"steps{steps}": on_request((500, steps)) for steps in (1, 10, 30, 100, 300)}
+EPISODES = {"small": (20, 500), "article": (250, 500)}
+LENGTHS = {f"steps{steps}": on_request((250, steps)) for steps in (1, 10, 30, 100, 300)}
 
 rollout = cases(CART, sizes=EPISODES | LENGTHS) + cases(
     CARTS, sizes=EPISODES, ways=[serial, ray_blocks]
 )
 # A step costs about five times as much as the cart's, and an episode has about 85.
 acrobot = cases(
-    SWINGING, sizes={"small": 20, "article": 500}, ways=[serial, ray_per_row, ray_blocks]
+    SWINGING, sizes={"small": 20, "article": 250}, ways=[serial, ray_per_row, ray_blocks]
 )
