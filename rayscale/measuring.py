@@ -196,10 +196,8 @@ class Measuring:
             items.skip(needing, reason)
 
     def _try_existing_cluster(self) -> None:
-        neediest, address = (
-            max(self.ours, key=items.cpus_needed, default=None),
-            self.asked.ray_address,
-        )
+        neediest = max(self.ours, key=items.cpus_needed, default=None)
+        address = self.asked.ray_address
         if address is None or neediest is None or not items.cpus_needed(neediest):
             return
         from rayscale.suite.cluster import ClusterError

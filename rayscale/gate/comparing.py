@@ -228,6 +228,6 @@ def _put_down(benchmark: BenchmarkFixture, seconds: list[float]) -> None:
 
     It has no public way to take in timings (5.3); this is the one place that uses another.
     """
-    stats = benchmark._make_stats(1)  # noqa: SLF001
+    stats = benchmark._make_stats(1)  # noqa: SLF001 - there is no public way
     for one in seconds:
         stats.update(one)

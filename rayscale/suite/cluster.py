@@ -26,6 +26,8 @@ PATIENCE = 60
 # Seconds in which all warm workers are reached; the first count, of 50 ms, mostly does.
 RECOUNTING = 10
 HOLD, LONGEST_HOLD = 0.02, 0.64  # seconds that a worker is held to be counted
+# How often the workers on a case's own CPUs are asked, held longer each time, before all are asked.
+AMONG_THE_GRANTED = 4
 
 
 class ClusterError(Exception):
@@ -122,9 +124,11 @@ class Cluster:
             )
         return [answer.conditions for answer in answers.values()]
 
-    def account(self, case: str, rows: int) -> Work:
+    def account(self, case: str, rows: int, group: "PlacementGroup | None" = None) -> Work:
         """Return how *case* was worked on, in which *rows* rows went through the kernel.
 
+        Those are asked first that work on the CPUs of *group*, for to ask more than there are CPUs
+        makes Ray start further processes, and a cluster of others ends idle ones after a second.
         On a busy machine Ray may start an extra worker before a finished one reports back (seen
         with three busy loops on two cores): those are looked for, too, and counted as late.
         WorkError if not all rows are found: then a process that worked is gone.
@@ -133,8 +137,11 @@ class Cluster:
         warm = set(self.workers)
         tallies: dict[Process, Tally] = {}
         for attempt in itertools.count():
-            count = len(self.workers) + attempt  # beyond those known, in case there are more
-            answers = self._ask(case, count=count, cpus_each=0, hold=hold(attempt))
+            if group is not None and attempt < AMONG_THE_GRANTED:
+                count, cpus_each, where = group.bundle_count, 1, group
+            else:  # beyond those known, in case there are more
+                count, cpus_each, where = len(self.workers) + attempt, 0, None
+            answers = self._ask(case, count, cpus_each, hold(attempt), where)
             tallies |= {process: answer.tally for process, answer in answers.items()}
             seen = sum(tally.rows for tally in tallies.values())
             if seen == rows or time.monotonic() > deadline:

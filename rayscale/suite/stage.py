@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rayscale.suite import witness
@@ -125,7 +126,7 @@ def ray_bundles(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Itera
     running = cluster.running()
     with running.grant(cpus) as group:
         workers = running.call_roll(cpus, group, kernels)
-        yield Stage(group, tuple(workers), running.account)
+        yield Stage(group, tuple(workers), partial(running.account, group=group))
 
 
 NOTHING = Needs(unproven, ray=False, cpus=(), packages=(), pickler=None)

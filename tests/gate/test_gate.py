@@ -317,11 +317,11 @@ def test_mark_sets_the_tolerance_of_its_benchmark(project: Project) -> None:
 def test_unsure_passes_with_a_warning_or_fails_on_request(project: Project) -> None:
     """What time ends before it is certain is unsure: said, and a failure where none is wanted.
 
-    The 20 pairs that are compared take 80 ms of the 3 s.
+    The 20 pairs that are compared take 80 ms of the 2 s.
     """
     project.nap("__import__('random').random() / 500")
     project.commit()
-    asked = ("--against=HEAD", FAST, "--pair-budget=3", "--pair-seed=7", "--tolerance=3%")
+    asked = ("--against=HEAD", FAST, "--pair-budget=2", "--pair-seed=7", "--tolerance=3%")
     code, output = project.gate(*asked, *NEVER_SURE)
     first = head_first(project)
     assert code == 0, output

@@ -23,10 +23,12 @@ from uuid import uuid4
 import numpy as np
 import psutil
 import pytest
+import ray
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from kernels.timer import timer
 from rayscale.suite import cluster as cluster_room
-from rayscale.suite import starting
+from rayscale.suite import starting, witness
 from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster
 from rayscale.suite.environment import conditions
 from rayscale.suite.stage import WorkError
@@ -341,6 +343,26 @@ def test_grant_gives_no_more_processes(cluster: Cluster, monkeypatch: pytest.Mon
 
         with pytest.raises(ClusterError, match=r"1 of 2 worker processes .* not in force"):
             cluster.call_roll(2, group)
+
+
+def _owns_an_object() -> bool:
+    return bool(witness._kept)
+
+
+@pytest.mark.ray(cpus=2)
+def test_worker_that_answered_is_not_ended_as_idle(rayscale_cluster: SessionCluster) -> None:
+    """A worker owns an object from its first answer on, and Ray ends none that does.
+
+    Other people's clusters end idle workers, which would take along what they have seen.
+    """
+    cluster = rayscale_cluster.running()
+    with cluster.grant(1) as group:
+        cluster.call_roll(1, group)
+        own = PlacementGroupSchedulingStrategy(placement_group=group)
+        task = ray.remote(num_cpus=1)(_owns_an_object).options(scheduling_strategy=own)
+
+        assert ray.get(task.remote())
+    assert not witness._kept  # in this process, which is no worker
 
 
 @pytest.mark.ray(cpus=2)

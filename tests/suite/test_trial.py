@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from rayscale.suite.case import Case, Way
+from rayscale.suite.check import Expectation
 from rayscale.suite.cluster import SessionCluster
 from rayscale.suite.code import code_of
 from rayscale.suite.measure import Measure, Question, Subject
 from rayscale.suite.stage import Stage, Work, WorkError, needs, way
+from rayscale.suite.trial import Trial
 from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
 
 pytestmark = pytest.mark.ray(cpus=2)
@@ -101,6 +103,25 @@ def test_further_arguments_are_bound(ask: Asking, run: Way) -> None:
 
     ask(run, scaled, rows, 3 * rows + 0.01, bound={"factor": 3}, atol=0.02)
     ask(run, partial(scaled, factor=2), rows, 2.001 * rows, rtol=0.01)
+
+
+@each_way
+def test_timed_kernel_is_not_the_one_whose_warnings_are_heard(
+    run: Way, rayscale_cluster: SessionCluster
+) -> None:
+    """Only the checked call is listened to; what is timed is the kernel itself."""
+
+    def heard(rows: Any) -> Any:
+        return np.full(len(rows), warnings.filters[0][0] == "always")
+
+    cpus = (needs(run).cpus or (2,))[0]
+    with needs(run).set_up(rayscale_cluster, cpus, [heard]) as stage:
+        trial = Trial(Case("made_up", "mine", "way", cpus, "small"), run, np.zeros(2), stage)
+        _, checked = trial.check(heard, Expectation(np.array([True, True])), "one case")
+        timed = trial.call(heard, "one case")()
+
+    assert checked.tolist() == [True, True]
+    assert timed.tolist() == [False, False]
 
 
 @each_way
