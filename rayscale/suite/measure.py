@@ -51,9 +51,7 @@ class Question:
         with ExitStack() as stack:
             if needed.ray:
                 subject.cluster.running()  # before anything else imports Ray
-            if needed.pickler is not None:
-                whom = "Ray's workers" if needed.ray else "a pool's workers"
-                stack.enter_context(subject.code.reachable(needed.pickler, whom))
+                stack.enter_context(subject.code.reachable())
             stage = needed.set_up(subject.cluster, subject.case.cpus, kernels)
             yield Trial(subject.case, subject.way, self.rows, stack.enter_context(stage))
 
