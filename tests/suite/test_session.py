@@ -290,7 +290,8 @@ def test_run_shows_the_timings_and_what_ray_gained(timed: Run) -> None:
     assert table.count("moving_average[numpy-") == 6
     assert "moving_average small (100 x 100)" in summary
     assert re.search(r"^COST: ", summary, flags=re.MULTILINE)
-    assert re.search(r"^numpy: ray_\w+ on \d CPUs? (takes|runs)", summary, flags=re.MULTILINE)
+    # What is said of a way is the timings' own, "has too few timings" on a busy machine.
+    assert re.search(r"^numpy: ray_\w+ on \d CPUs? \w", summary, flags=re.MULTILINE)
 
 
 def test_run_rewrites_no_line_in_a_file(timed: Run) -> None:
