@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 QUICK = "--benchmark-max-time=0.000001"  # the fewest rounds that a case takes: 7
 PATIENCE = 300  # seconds, for a run of some seconds
 NOTHING: Mapping[str, str] = {}
-PLAIN = ("-p", "no:cacheprovider", "--color=no")
+# Hypothesis' plug-in, which no made-up project uses, takes a second to import.
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--color=no")
 
 
 @dataclass(frozen=True)
