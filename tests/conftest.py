@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rayscale.saved.files import keep
+from rayscale.suite.items import is_ours
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,6 +27,14 @@ def pytest_pycollect_makemodule(module_path: Path) -> None:
         "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests on the session's Ray cluster first: each other test ends it, for its own use.
+
+    So it starts once, and not once for each file.
+    """
+    items.sort(key=is_ours, reverse=True)
 
 
 @pytest.fixture(scope="session")
