@@ -4,19 +4,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = "--benchmark-max-time=0.000001"  # the fewest rounds that a case takes: 7
 PATIENCE = 300  # seconds, for a run of some seconds
+AT_ONCE = 3  # runs on Ray: they wait for each other's processes, and leave no core without work
 NOTHING: Mapping[str, str] = {}
 # Hypothesis' plug-in, which no made-up project uses, takes a second to import.
 PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--color=no")
+
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,19 @@ def run(
         timeout=PATIENCE,
     )
     return Run(done.returncode, done.stdout.decode(), sorted(storage.rglob("*.json")))
+
+
+@contextmanager
+def at_once(runs: Mapping[str, Callable[[], Seen]]) -> Iterator[dict[str, Future[Seen]]]:
+    """Start *runs*, some at the same time; at the end, those that wait for their turn are left out.
+
+    Most of a run on Ray is waiting, for processes that come up one after the other.
+    """
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        yield {name: pool.submit(run) for name, run in runs.items()}
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:
