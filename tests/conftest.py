@@ -57,6 +57,17 @@ Save = Callable[..., Path]
 @pytest.fixture
 def save(tmp_path: Path) -> Save:
     """Return a function that writes a launch into results/, in pytest-benchmark's format."""
+    return saver(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def save_once(tmp_path_factory: pytest.TempPathFactory) -> Save:
+    """Return the same, for what all tests of a file look at."""
+    return saver(tmp_path_factory.mktemp("once"))
+
+
+def saver(where: Path) -> Save:
+    """Return a function that writes a launch into results/ in the folder *where*."""
 
     def one(
         medians: Mapping[str, float],
@@ -83,7 +94,7 @@ def save(tmp_path: Path) -> Save:
                 **({"series": series} if series else {}),
             },
         } | changes
-        return keep(tmp_path / "results" / folder, name, json.dumps(contents).encode())
+        return keep(where / "results" / folder, name, json.dumps(contents).encode())
 
     return one
 
@@ -111,9 +122,23 @@ def record(case: str, seconds: float) -> dict[str, Any]:
     }
 
 
+SaveSeries = Callable[..., list[Path]]
+
+
 @pytest.fixture
-def save_series(save: Save) -> Callable[..., list[Path]]:
+def save_series(save: Save) -> SaveSeries:
     """Return a function that saves a series of launches, whose times differ by *spread*."""
+    return series_saver(save)
+
+
+@pytest.fixture(scope="module")
+def save_series_once(save_once: Save) -> SaveSeries:
+    """Return the same, for what all tests of a file look at."""
+    return series_saver(save_once)
+
+
+def series_saver(save: Save) -> SaveSeries:
+    """Return a function that saves a series of launches by *save*."""
 
     def several(
         medians: Mapping[str, float],
