@@ -65,7 +65,7 @@ import pytest
 import rayscale
 from mylib.double import double_product, double_shift, double_sum
 
-KERNELS = {"sum": double_sum, "product": double_product, "shift": double_shift}
+KERNELS = {"product": double_product, "sum": double_sum, "shift": double_shift}
 
 @rayscale.cases(KERNELS, sizes={"small": 4}, ways=[rayscale.serial, rayscale.ray_whole])
 def test_double(measure, size):
@@ -116,10 +116,8 @@ EDITED = changed(
     ("@takes(1 / 64)\ndef double_sum", "@takes(5 / 256)\ndef double_sum"),
     ("@takes(1 / 64)\ndef double_product", "@takes(1 / 128)\ndef double_product"),
 )
-# By the real clock, in Ray's workers: far more than a call of Ray takes.
-SLEEPY = changed(
-    KERNELS, ("return [2 * row", "__import__('time').sleep(0.05)\n    return [2 * row")
-)
+# By the real clock, in Ray's workers: far more than Ray takes for a call, on a busy machine too.
+SLEEPY = changed(KERNELS, ("return [2 * row", "__import__('time').sleep(0.1)\n    return [2 * row"))
 
 
 @dataclass(frozen=True)
@@ -185,13 +183,15 @@ SUM = (*SERIAL, "-k=sum")
 # Error rates of 1e-300, which some thousand pairs would be needed for: never decided.
 NEVER_SURE = tuple(f"--{rate}=0.{299 * '0'}1" for rate in ("false-alarm", "miss"))
 UNSURE = ("--against=HEAD", *SUM, "--pair-budget=2", "--pair-seed=7", "--tolerance=3%", *NEVER_SURE)
-# By the real clock: else one run in some hundreds fails by the chance that is promised; and
-# decided after some seconds, on however busy a machine.
-REAL = ("--false-alarm=0.001%", "--tolerance=50%", "--pair-budget=60", "--gate-budget=120")
+# By the real clock.  At 1 % one run in some hundreds would fail by the chance that is promised.
+# The slow case needs 36 pairs, some 5 s; a busy machine has its 40 s, and twice as many again.
+# The others pass, decided or not.
+REAL = ("--false-alarm=0.001%", "--tolerance=50%", "--pair-budget=40", "--gate-budget=1000")
 
 # What is run, by name: in which folder, with which arguments.
 RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "workers": ("sleepy", ("--against=HEAD", TIMED, "-k=sum or (product and ray)", *REAL)),
+    "none-chosen": ("project", ("--against=other", TIMED, "-k=nowhere")),
     "same": ("project", ("--against=HEAD", *SERIAL, "-k=sum or product")),
     "edited": ("edited", ("--against=HEAD", *SERIAL, "--gate-summary=../own.md")),
     "older": ("project", ("--against=older", *SERIAL)),
@@ -203,7 +203,6 @@ RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "no-folder": ("project", ("--against=empty", *SUM)),
     "no-case": ("project", ("--against=other", *SUM)),
-    "none-chosen": ("project", ("--against=other", TIMED, "-k=nowhere")),
     "borrower": ("project", ("--against=borrower", *SUM)),
     "no-revision": ("project", ("--against=nowhere", *SUM)),
     "no-page": ("project", ("--against=HEAD", *SUM, "--gate-summary=nowhere/page.md")),
@@ -314,7 +313,7 @@ def test_slower_kernel_fails_in_rays_workers(ran: Ran) -> None:
     assert run.exit_code == 1, run.output
     assert "double product ray_whole cpus1 small: " in run.output
     assert "1 failed, 2 passed" in run.output, run.output
-    assert gates(run)["product"]["head"] >= 0.05
+    assert gates(run)["product"]["head"] >= 0.1
 
 
 def test_new_kernel_is_listed(ran: Ran) -> None:
