@@ -1,5 +1,6 @@
 """The gate from end to end: what it stops, what it lets pass, what it refuses."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -154,6 +155,15 @@ class Repository:
         """Return a copy beside it, called *name*, whose working tree has other *kernels*."""
         copy = shutil.copytree(self.root, self.folder / name)
         return write(copy, {"mylib/double.py": kernels})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_other_repository() -> Iterator[None]:
+    """Let git know of no other repository, such as that whose hook runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="module")
