@@ -92,7 +92,7 @@ def run(
 
 @contextmanager
 def at_once(runs: Mapping[str, Callable[[], Seen]]) -> Iterator[dict[str, Future[Seen]]]:
-    """Start *runs* in the background, in order; at the end, those that have not begun are left out."""
+    """Start *runs* in the background, in order; at the end, those that wait are left out."""
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
         yield {name: pool.submit(run) for name, run in runs.items()}
