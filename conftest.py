@@ -1,6 +1,7 @@
 """The session: one Ray cluster for all; and no tests where only benchmarks are asked for."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ import pytest
 import rayscale
 
 HERE = Path(__file__).parent
+
+# The files that need Gymnasium, which users of the plug-in do not.
+ROLLOUT = ["kernels/rollout.py", "benchmarks/test_rollout.py", "tests/kernels/test_rollout.py"]
+collect_ignore = [] if find_spec("gymnasium") else ROLLOUT  # pytest's own name for such a list
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +29,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave all but benchmarks/ alone where only benchmarks are asked for: tests need more."""
     only = config.getoption("benchmark_only") and collection_path.is_file()
     return True if only and not collection_path.is_relative_to(HERE / "benchmarks") else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what is left out, and what brings it."""
+    if collect_ignore:
+        terminalreporter.write_line(
+            "benchmarks/test_rollout.py is left out: Gymnasium is not installed; pip install "
+            "gymnasium==1.2.2"
+        )

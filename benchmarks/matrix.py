@@ -1,12 +1,15 @@
 """The experiment on one screen: problem x kernel x implementation x cpus x size."""
 
+from functools import partial
+
 from kernels.moving_average import (
     moving_average_loop,
     moving_average_numpy,
     moving_average_pandas,
 )
+from kernels.rollout import rollout_gymnasium, rollout_numpy, rollout_vector_sync
 from kernels.timer import timer
-from rayscale import cases, on_request, ray_per_row, ray_whole, serial
+from rayscale import cases, on_request, ray_blocks, ray_per_row, ray_whole, serial
 
 # Series and points.  The interpreted loop would take 27 s a round when large.
 SMALL, ARTICLE, LARGE = (100, 100), (1000, 1000), (10_000, 1000)
@@ -26,4 +29,28 @@ PUBLISHED = [serial, ray_whole, ray_per_row]
 
 naps = cases(NAPS, sizes={"small": 0.1}, cpus=(1, 2, 4), waits=True) + cases(
     NAPS, sizes={"article": 1.0}, ways=PUBLISHED, cpus=(4,), min_rounds=3, waits=True
+)
+
+# Push to where the pole leans and turns: nine episodes in ten last 500 steps, and the others end at
+# different ones, so rows in a wrong order are found.  The acrobot: turn to where it swings.
+BALANCE = [[0, 0, 0, 0], [0, 0, 1, 1]]
+SWING = [[0, 0, 0, 0, 0, -1], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]]
+ACROBOT = "Acrobot-v1"
+CART = {"gymnasium": partial(rollout_gymnasium, weights=BALANCE)}
+CARTS = {
+    "vector_sync": partial(rollout_vector_sync, weights=BALANCE),
+    "numpy": partial(rollout_numpy, weights=BALANCE),
+}
+SWINGING = {"gymnasium": partial(rollout_gymnasium, weights=SWING, environment=ACROBOT)}
+
+# Episodes, and the most steps of each.  Those on request show from which length on Ray pays.
+EPISODES = {"small": (20, 500), "article": (250, 500)}
+LENGTHS = {f"steps{steps}": on_request((250, steps)) for steps in (1, 10, 30, 100, 300)}
+
+rollout = cases(CART, sizes=EPISODES | LENGTHS) + cases(
+    CARTS, sizes=EPISODES, ways=[serial, ray_blocks]
+)
+# A step costs about five times as much as the cart's, and an episode has about 85.
+acrobot = cases(
+    SWINGING, sizes={"small": 20, "article": 250}, ways=[serial, ray_per_row, ray_blocks]
 )

@@ -96,7 +96,8 @@ class Measuring:
 
         self.sizes.add(probe.SIZE)
         wanted = self.asked.sizes is None or probe.SIZE in self.asked.sizes
-        values = probe.parameters(metafunc.function, self._choice().cpus) if wanted else []
+        ways = probe.RAYS_TASKS | (probe.PEERS if options.asks_for_ways(self.config) else {})
+        values = probe.parameters(metafunc.function, self._choice().cpus, ways) if wanted else []
         metafunc.parametrize(probe.NAMES, values or [items.nothing(probe.NAMES)])
 
     def _choice(self) -> Any:
@@ -146,6 +147,7 @@ class Measuring:
             self.gating.admit({item: self._function(item) for item in self.ours})
         self._skip_without_benchmark()
         self._demand_ray()
+        self._demand_packages()
         self._try_existing_cluster()
         if self.ours and self.keeping is not None:
             self._show_a_live_line(self.keeping)
@@ -179,6 +181,19 @@ class Measuring:
                 "ray'"
             )
         items.skip(needing, reason)
+
+    def _demand_packages(self) -> None:
+        """Refuse cases of a way whose package is missing; untimed, they are skipped."""
+        for package, needing in items.by_package(self.ours).items():
+            if find_spec(package) is not None:
+                continue
+            reason = f"{package} is not installed; pip install 'rayscale[pools]'"
+            if self.asked.timed:
+                raise pytest.UsageError(
+                    f"{needing[0].name} is run by {package}, and {reason}, or leave out its cases "
+                    f"with -k 'not {package}'"
+                )
+            items.skip(needing, reason)
 
     def _try_existing_cluster(self) -> None:
         neediest = max(self.ours, key=items.cpus_needed, default=None)

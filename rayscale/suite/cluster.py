@@ -113,7 +113,7 @@ class Cluster:
         deadline = time.monotonic() + PATIENCE
         for attempt in itertools.count():
             answers = self._ask(
-                "", count=cpus, cpus_each=1, hold=_hold(attempt), group=group, kernels=kernels
+                "", count=cpus, cpus_each=1, hold=hold(attempt), group=group, kernels=kernels
             )
             if len(answers) == cpus or time.monotonic() > deadline:
                 break
@@ -141,7 +141,7 @@ class Cluster:
                 count, cpus_each, where = group.bundle_count, 1, group
             else:  # beyond those known, in case there are more
                 count, cpus_each, where = len(self.workers) + attempt, 0, None
-            answers = self._ask(case, count, cpus_each, _hold(attempt), where)
+            answers = self._ask(case, count, cpus_each, hold(attempt), where)
             tallies |= {process: answer.tally for process, answer in answers.items()}
             seen = sum(tally.rows for tally in tallies.values())
             if seen == rows or time.monotonic() > deadline:
@@ -182,7 +182,7 @@ class Cluster:
         return answers
 
 
-def _hold(attempt: int) -> float:
+def hold(attempt: int) -> float:
     """Return how long workers are held to be counted, in seconds.
 
     So long that all are asked before one is done: a worker that is done is asked again.  On a busy

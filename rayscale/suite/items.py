@@ -76,6 +76,25 @@ def min_rounds(item: pytest.Item) -> int | None:
     return case_of(item)[1].min_rounds if measures(item) else None
 
 
+def by_package(items: Sequence[pytest.Item]) -> dict[str, list[pytest.Item]]:
+    """Return the packages that the ways of *items* need beside Ray, and who needs each."""
+    from rayscale.suite.stage import needs
+
+    found: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        for package in needs(way_of(item)).packages if hasattr(item, "callspec") else ():
+            found.setdefault(package, []).append(item)
+    return found
+
+
+def way_of(item: pytest.Item) -> Any:
+    """Return the way of running of *item*, a case of a kernel or a probe; None of another one."""
+    from rayscale.suite import probe
+
+    name = item.callspec.params.get("implementation")  # type: ignore[attr-defined]  # it has some
+    return case_of(item)[1].ways[name] if measures(item) else probe.WAYS.get(name)
+
+
 def cpus_needed(item: pytest.Item) -> int:
     """Return how many CPUs of Ray's *item* needs: its parameter's, or its mark's."""
     mark = item.get_closest_marker("ray")

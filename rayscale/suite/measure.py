@@ -51,7 +51,9 @@ class Question:
         with ExitStack() as stack:
             if needed.ray:
                 subject.cluster.running()  # before anything else imports Ray
-                stack.enter_context(subject.code.reachable())
+            if needed.pickler is not None:
+                whom = "Ray's workers" if needed.ray else "a pool's workers"
+                stack.enter_context(subject.code.reachable(needed.pickler, whom))
             stage = needed.set_up(subject.cluster, subject.case.cpus, kernels)
             yield Trial(subject.case, subject.way, self.rows, stack.enter_context(stage))
 

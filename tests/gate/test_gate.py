@@ -15,7 +15,7 @@ import pytest
 from rayscale.gate.request import _seconds, _seed, _share, parse_tolerance
 from tests.projects import surroundings
 
-FAST = "-k=numpy-serial"  # 60 us a call: 20 pairs take a fifth of a second
+FAST = "-k=average and numpy-serial"  # 60 us a call: 20 pairs take a fifth of a second
 PATIENCE = 300  # seconds, for a run of some seconds
 SURE = "--false-alarm=0.001%"  # else one test in some hundreds fails by the chance that is promised
 # Decided after some seconds, on however busy a machine.
@@ -107,7 +107,7 @@ def project(tmp_path: Path, copy_project: Callable[[Path], Path]) -> Project:
 
 def test_same_code_passes(project: Project) -> None:
     """The same code twice is the same, run serially and by Ray's workers; all is saved."""
-    code, output = project.gate("--against=HEAD", "-k=numpy and (serial or whole)")
+    code, output = project.gate("--against=HEAD", "-k=average and numpy and (serial or whole)")
     sha = project.git("rev-parse", "HEAD")
 
     assert code == 0, output
@@ -130,7 +130,11 @@ def test_slower_kernel_fails(project: Project, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n")
     code, output = project.gate(
-        *("--against=HEAD", "-k=(numpy or pandas) and serial", f"--gate-summary={tmp_path}/own.md"),
+        *(
+            "--against=HEAD",
+            "-k=average and (numpy or pandas) and serial",
+            f"--gate-summary={tmp_path}/own.md",
+        ),
         GITHUB_STEP_SUMMARY=str(page),
     )
     sentence = (
@@ -150,7 +154,7 @@ def test_slower_kernel_fails(project: Project, tmp_path: Path) -> None:
 def test_slower_kernel_fails_in_rays_workers(project: Project) -> None:
     """A slowdown in what the workers run fails the Ray case, and no other."""
     project.nap("0.005")
-    code, output = project.gate("--against=HEAD", "-k=numpy-ray_whole or pandas")
+    code, output = project.gate("--against=HEAD", "-k=average and (numpy-ray_whole or pandas)")
 
     assert code == 1, output
     assert "moving_average numpy ray_whole cpus1 small: " in output
@@ -186,7 +190,7 @@ def test_new_kernel_is_listed(project: Project) -> None:
         source.read_text() + "\n\ndef moving_average_fresh(data):\n"
         "    return moving_average_pandas(data)\n"
     )
-    code, output = project.gate("--against=HEAD", "-k=(fresh or numpy) and serial")
+    code, output = project.gate("--against=HEAD", "-k=average and (fresh or numpy) and serial")
 
     assert code == 0, output
     assert re.search(r"moving_average fresh serial small .* new$", output, flags=re.MULTILINE)

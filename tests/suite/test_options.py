@@ -21,12 +21,15 @@ from tests.projects import ROOT, run_pytest
 
 CASES = "benchmarks/test_moving_average.py::test_moving_average"
 NAPS = "benchmarks/test_timer.py::test_timer"
+ROLLOUTS = "benchmarks/test_rollout.py::test_rollout"
 TOO_MANY = usable_cpus() + 1
+CHOSEN = "(blocks or tasks or submission) and not rollout"
 
 Collect = Callable[..., tuple[int, list[str]]]
 
 cpus_advice = "give counts such as --cpus 1,2,4"
-SIZES = 'a size "tiny"; there are article, large, overhead, small'
+LENGTHS = "steps1, steps10, steps100, steps30, steps300"
+SIZES = f'a size "tiny"; there are article, large, overhead, small, {LENGTHS}'
 
 # A plug-in under which the article's naps take a millisecond.
 SHORT_NAPS = """
@@ -161,7 +164,8 @@ def test_ids_are_public(collect: Collect) -> None:
     """Saved runs are matched by these ids; serial and ray_whole are there once, not per count."""
     _, ids = collect("--cpus=1,2", "--sizes=article")
 
-    assert [one for one in ids if "submission" not in one and "overhead" not in one] == [
+    others = ("submission", "policy", "overhead")
+    assert [one for one in ids if not any(other in one for other in others)] == [
         f"{CASES}[loop-serial-article]",
         f"{CASES}[loop-ray_whole-cpus1-article]",
         f"{CASES}[loop-ray_per_row-cpus1-article]",
@@ -175,6 +179,23 @@ def test_ids_are_public(collect: Collect) -> None:
         f"{CASES}[numpy-ray_blocks-cpus1-article]",
         f"{CASES}[numpy-ray_blocks-cpus2-article]",
         f"{CASES}[pandas-serial-article]",
+        f"{ROLLOUTS}[gymnasium-serial-article]",
+        f"{ROLLOUTS}[gymnasium-ray_whole-cpus1-article]",
+        f"{ROLLOUTS}[gymnasium-ray_per_row-cpus1-article]",
+        f"{ROLLOUTS}[gymnasium-ray_per_row-cpus2-article]",
+        f"{ROLLOUTS}[gymnasium-ray_blocks-cpus1-article]",
+        f"{ROLLOUTS}[gymnasium-ray_blocks-cpus2-article]",
+        f"{ROLLOUTS}[vector_sync-serial-article]",
+        f"{ROLLOUTS}[vector_sync-ray_blocks-cpus1-article]",
+        f"{ROLLOUTS}[vector_sync-ray_blocks-cpus2-article]",
+        f"{ROLLOUTS}[numpy-serial-article]",
+        f"{ROLLOUTS}[numpy-ray_blocks-cpus1-article]",
+        f"{ROLLOUTS}[numpy-ray_blocks-cpus2-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-serial-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-ray_per_row-cpus1-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-ray_per_row-cpus2-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-ray_blocks-cpus1-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-ray_blocks-cpus2-article]",
         f"{NAPS}[timer-serial-article]",
         f"{NAPS}[timer-ray_whole-cpus1-article]",
         f"{NAPS}[timer-ray_per_row-cpus4-article]",
@@ -202,6 +223,23 @@ def test_probes_go_through_their_amounts() -> None:
     assert lengths[::9] == ["serial-10us", "ray_per_row-cpus2-10us"]
 
 
+@pytest.mark.parametrize(
+    ("marks", "ways"),
+    [
+        ("overhead", {"serial", "ray_per_row"}),
+        ("ways and overhead", {"serial", "ray_per_row", *probe.PEERS}),
+        ("ways and not ray", {"serial", "process_pool", "joblib", "thread_pool"}),
+    ],
+)
+def test_more_ways_are_timed_where_their_mark_is_named(
+    collect: Collect, marks: str, ways: set[str]
+) -> None:
+    """Tasks of a length are timed in every way of running with -m ways, and by Ray without it."""
+    _, ids = collect(f"-m={marks}", "-k=task_length", "--cpus=2")
+
+    assert {one.partition("[")[2].partition("-")[0] for one in ids} == ways
+
+
 def test_sizes_large_has_no_loop_and_no_timer() -> None:
     """The large size is for vectorised kernels: a loop would take half a minute a round."""
     assert ids_of(matrix.moving_average, sizes=("large",)) == [
@@ -224,7 +262,7 @@ def test_cpus_and_sizes_select_along_with_pytests_own(collect: Collect) -> None:
 
     Probes have a size of their own, which is not asked for here.
     """
-    _, ids = collect("-m=ray", "-k=blocks or tasks or submission", "--cpus=1,2", "--sizes=small")
+    _, ids = collect("-m=ray", f"-k={CHOSEN}", "--cpus=1,2", "--sizes=small")
 
     assert ids == [
         f"{CASES}[loop-ray_blocks-cpus1-small]",
@@ -240,7 +278,7 @@ def test_cpus_and_sizes_select_along_with_pytests_own(collect: Collect) -> None:
 
 def test_cpus_above_the_cores_are_marked_oversubscribed(collect: Collect) -> None:
     """They run because they are asked for; naps, which share a core, are never marked."""
-    _, ids = collect(f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed")
+    _, ids = collect(f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed", "-k=not rollout")
 
     assert ids == [
         f"{CASES}[loop-ray_per_row-cpus{TOO_MANY}-small]",
@@ -256,7 +294,7 @@ def test_options_of_the_user_win_over_the_suites(tmp_path: Path) -> None:
     run = run_pytest(
         ROOT,
         *("-p", "short_naps", "benchmarks", "--benchmark-only", "--sizes=small,article"),
-        *("-k=numpy-serial-small or timer-serial-article", "--benchmark-min-rounds=2"),
+        *("-k=average and numpy-serial-small or timer-serial-article", "--benchmark-min-rounds=2"),
         *("--benchmark-max-time=0.000001", "--benchmark-columns=max,rounds"),
         "--benchmark-save=mine",
         storage=tmp_path / "storage",
