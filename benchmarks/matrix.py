@@ -9,17 +9,35 @@ from kernels.moving_average import (
 )
 from kernels.rollout import rollout_gymnasium, rollout_numpy, rollout_vector_sync
 from kernels.timer import timer
-from rayscale import cases, on_request, ray_blocks, ray_per_row, ray_whole, serial
+from rayscale import (
+    cases,
+    joblib,
+    on_request,
+    process_pool,
+    ray_actors,
+    ray_blocks,
+    ray_per_row,
+    ray_pool,
+    ray_shared,
+    ray_whole,
+    serial,
+    thread_pool,
+)
+
+# Each in pairs with ray_blocks: at the article's size on the most CPUs, and all with -m ways.
+PEERS = [ray_actors, ray_shared, ray_pool, process_pool, joblib, thread_pool]
 
 # Series and points.  The interpreted loop would take 27 s a round when large.
 SMALL, ARTICLE, LARGE = (100, 100), (1000, 1000), (10_000, 1000)
 LOOPS = {"small": SMALL, "article": ARTICLE}
+AVERAGES = {"loop": moving_average_loop, "numpy": moving_average_numpy}
 VECTORS = {"small": SMALL, "article": ARTICLE, "large": on_request(LARGE)}
 
 moving_average = (
     cases({"loop": moving_average_loop}, sizes=LOOPS)
     + cases({"numpy": moving_average_numpy}, sizes=VECTORS)
     + cases({"pandas": moving_average_pandas}, sizes=VECTORS, ways=[serial])
+    + cases(AVERAGES, sizes=LOOPS, ways=PEERS, beside=ray_blocks)
 )
 
 # Four naps of so many seconds: they need no core, so any number of CPUs is fair.
@@ -44,13 +62,17 @@ CARTS = {
 SWINGING = {"gymnasium": partial(rollout_gymnasium, weights=SWING, environment=ACROBOT)}
 
 # Episodes, and the most steps of each.  Those on request show from which length on Ray pays.
-EPISODES = {"small": (20, 500), "article": (250, 500)}
-LENGTHS = {f"steps{steps}": on_request((250, steps)) for steps in (1, 10, 30, 100, 300)}
+EPISODES = {"small": (20, 500), "article": (120, 500)}
+LENGTHS = {f"steps{steps}": on_request((120, steps)) for steps in (1, 10, 30, 100, 300)}
 
-rollout = cases(CART, sizes=EPISODES | LENGTHS) + cases(
-    CARTS, sizes=EPISODES, ways=[serial, ray_blocks]
+rollout = (
+    cases(CART, sizes=EPISODES | LENGTHS)
+    + cases(CARTS, sizes=EPISODES, ways=[serial, ray_blocks])
+    + cases(CART | CARTS, sizes=EPISODES, ways=PEERS, beside=ray_blocks)
 )
 # A step costs about five times as much as the cart's, and an episode has about 85.
 acrobot = cases(
-    SWINGING, sizes={"small": 20, "article": 250}, ways=[serial, ray_per_row, ray_blocks]
+    SWINGING,
+    sizes={"small": 20, "article": on_request(120)},
+    ways=[serial, ray_per_row, ray_blocks],
 )

@@ -106,7 +106,8 @@ class Measuring:
 
         cores = usable_cpus()
         counts = self.asked.cpus or options.default_cpus(cores)
-        return Choice(counts, self.asked.sizes, cores, gated=self.gating is not None)
+        ways = options.asks_for_ways(self.config)
+        return Choice(counts, self.asked.sizes, cores, self.gating is not None, ways)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -237,6 +238,7 @@ class Measuring:
         """Return what the benchmark calls: it times its case, or compares it."""
         from rayscale.suite.code import code_of
         from rayscale.suite.measure import Measure, Subject
+        from rayscale.suite.stage import needs
 
         item = request.node
         case, arm = items.case_of(item)
@@ -244,10 +246,11 @@ class Measuring:
         benchmark.group = f"{case.problem} {case.size}"
         kernel = arm.kernels[case.kernel]
         code = code_of(kernel, case.kernel, item.path)
-        on_ray = item.get_closest_marker("ray") is not None
+        way = arm.ways[case.implementation]
+        on_ray = needs(way).ray
         if self.asked.ray_address is not None and on_ray and code.route == "import":
             code = replace(code, route="shipped")
-        subject = Subject(case, kernel, arm.ways[case.implementation], cluster, code)
+        subject = Subject(case, kernel, way, cluster, code, arm.beside)
         if self.asked.ray_address is not None and any(map(items.cpus_needed, self.ours)):
             cluster.running()  # serial cases run at its niceness, too
         if self.gating is not None:

@@ -49,6 +49,7 @@ class Arm:
     min_rounds: int | None
     tolerance: str | None
     waits: bool
+    beside: tuple[str, Way] | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def cases(
     min_rounds: int | None = None,
     tolerance: str | None = None,
     waits: bool = False,
+    beside: Way | None = None,
 ) -> Cases:
     """Return a benchmark's cases, kernels x ways x cpus x sizes, to decorate its test with.
 
@@ -91,6 +93,9 @@ def cases(
     the CPU counts, by default those of ``--rayscale-cpus``.  *min_rounds* is the fewest rounds;
     *tolerance* the slowdown that a gate must find, such as "10%".  *waits*: the kernels sleep or
     wait, so they need no core of their own, and more CPUs than the machine has are fair.
+    *beside* is a way that each of these is timed in pairs with, such as ``ray_blocks``: then the
+    run says whether they do as well.  Such cases run at the last of their sizes, on the most CPUs;
+    all of them with ``-m ways``.
     ValueError where a name is not good in an id, there is nothing to run or a count is below 1,
     TypeError for what is not a function, or not a mapping.
 
@@ -101,16 +106,17 @@ def cases(
     (['negative'], ['serial'], ['small'])
     """
     named = ways if isinstance(ways, Mapping) else _by_name(ways)
+    other = None if beside is None else (_name(beside), beside)
     for kind, names in (("kernel", kernels), ("size", sizes), ("way", named)):
         _prove_names(kind, names)
-    for name, function in (*kernels.items(), *named.items()):
+    for name, function in (*kernels.items(), *named.items(), *([other] if other else [])):
         if not callable(function):
             raise TypeError(f'"{name}" is {function!r}, which cannot be called; give a function')
     for count in cpus:
         if not isinstance(count, int) or count < 1:
             raise ValueError(f"cpus= has {count!r}; give whole numbers, at least 1")
-    arm = Arm(dict(kernels), dict(named), dict(sizes), tuple(cpus), min_rounds, tolerance, waits)
-    return Cases((arm,))
+    own = dict(kernels), dict(named), dict(sizes), tuple(cpus)
+    return Cases((Arm(*own, min_rounds, tolerance, waits, other),))
 
 
 def _by_name(ways: Sequence[Way]) -> dict[str, Way]:

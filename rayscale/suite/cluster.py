@@ -65,13 +65,28 @@ class Cluster:
     cpus: int
     workers: dict[Process, Conditions] = field(default_factory=dict)
     _held: "PlacementGroup | None" = None
+    _is_granted: bool = False
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
-        """Set *cpus* CPUs aside for a case: its tasks run on these, at most one on each."""
+        """Set *cpus* CPUs aside for a case: its tasks run on these, at most one on each.
+
+        Two ways that are timed in pairs have CPUs of their own, each.
+        """
+        from ray.util.placement_group import remove_placement_group
+
+        if self._is_granted:
+            group = _set_aside(cpus)
+            try:
+                yield group
+            finally:
+                remove_placement_group(group)
+            return
+        self._is_granted = True
         try:
             yield self.hold(cpus)
         finally:
+            self._is_granted = False
             self.release()
 
     def hold(self, cpus: int) -> "PlacementGroup":
@@ -81,17 +96,9 @@ class Cluster:
         second.  Tasks outside the group must not be waited for meanwhile.  ClusterError if the CPUs
         do not become free.
         """
-        from ray.util.placement_group import placement_group
-
         if self._held is None or self._held.bundle_count != cpus:
             self.release()
-            self._held = placement_group([{"CPU": 1}] * cpus)
-        if not self._held.wait(PATIENCE):
-            self.release()
-            raise ClusterError(
-                f"{cpus} CPUs were not free within {PATIENCE} s; "
-                "wait until the cluster's other work is done, or ask for fewer with --cpus"
-            )
+            self._held = _set_aside(cpus)
         return self._held
 
     def release(self) -> None:
@@ -180,6 +187,20 @@ class Cluster:
         # Whoever answers is warm from here on.
         self.workers |= {process: answer.conditions for process, answer in answers.items()}
         return answers
+
+
+def _set_aside(cpus: int) -> "PlacementGroup":
+    """Return a placement group of *cpus* CPUs; ClusterError if they do not become free."""
+    from ray.util.placement_group import placement_group, remove_placement_group
+
+    group: PlacementGroup = placement_group([{"CPU": 1}] * cpus)
+    if not group.wait(PATIENCE):
+        remove_placement_group(group)
+        raise ClusterError(
+            f"{cpus} CPUs were not free within {PATIENCE} s; "
+            "wait until the cluster's other work is done, or ask for fewer with --cpus"
+        )
+    return group
 
 
 def hold(attempt: int) -> float:

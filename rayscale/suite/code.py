@@ -52,6 +52,10 @@ class Code:
             self._prove_it_travels(sending, whom)
             yield
             return
+        if self.by_value.__name__ in sending.list_registry_pickle_by_value():
+            self._prove_it_travels(sending, whom)
+            yield  # two ways of one case are set up: the first one ends it
+            return
         sending.register_pickle_by_value(self.by_value)
         try:
             self._prove_it_travels(sending, whom)

@@ -96,7 +96,16 @@ def way_of(item: pytest.Item) -> Any:
 
 
 def cpus_needed(item: pytest.Item) -> int:
-    """Return how many CPUs of Ray's *item* needs: its parameter's, or its mark's."""
+    """Return how many CPUs of Ray's *item* needs: its parameter's, or its mark's.
+
+    Two ways on Ray that are timed in pairs have CPUs of their own, though but one works at a time.
+    """
+    from rayscale.suite.stage import needs
+
+    if measures(item):
+        case, arm = case_of(item)
+        ways = [arm.ways[case.implementation], *([arm.beside[1]] if arm.beside else [])]
+        return case.cpus * sum(needs(way).ray for way in ways)
     mark = item.get_closest_marker("ray")
     parameters = getattr(item, "callspec", None)
     own = {"cpus": 1, **mark.kwargs, **(parameters.params if parameters else {})} if mark else {}

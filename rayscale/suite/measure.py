@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 from rayscale.suite.case import Case, Way
@@ -24,6 +24,7 @@ class Subject:
     way: Way
     cluster: SessionCluster
     code: Code
+    beside: tuple[str, Way] | None = None  # the way that it is timed in pairs with, and its name
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,23 @@ class Question:
     expectation: Expectation
     bound: Mapping[str, Any]
 
-    @property
+    @cached_property
     def kernel(self) -> Kernel:
-        """The case's kernel, bound."""
+        """The case's kernel, bound: one object, for what is made once for each kernel."""
         return self.bind(self.subject.kernel)
 
     def bind(self, kernel: Kernel) -> Kernel:
         """Return *kernel*, the case's or another copy of it, with the bound arguments."""
         return partial(kernel, **self.bound)
+
+    @property
+    def beside(self) -> "Question | None":
+        """The same question of the way that the case is timed in pairs with, if there is one."""
+        if self.subject.beside is None:
+            return None
+        name, way = self.subject.beside
+        case = replace(self.subject.case, implementation=name)
+        return replace(self, subject=replace(self.subject, case=case, way=way, beside=None))
 
     @contextmanager
     def set_up(self, kernels: Sequence[Kernel]) -> Iterator[Trial]:

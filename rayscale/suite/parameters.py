@@ -14,12 +14,16 @@ NAMES = ("kernel", "implementation", "cpus", "size")
 
 @dataclass(frozen=True)
 class Choice:
-    """What the options choose: CPU counts, sizes (None: not said), and the CPUs that are there."""
+    """What the options choose: CPU counts, sizes (None: not said), and the CPUs that are there.
+
+    *ways*: all cases of ways that are timed in pairs with another are wanted, and not only a few.
+    """
 
     cpus: tuple[int, ...]
     sizes: tuple[str, ...] | None
     cores: int
     gated: bool
+    ways: bool = False
 
 
 def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
@@ -40,7 +44,7 @@ def _of_arm(arm: Arm, choice: Choice, sizes: Sequence[str]) -> Iterator[Paramete
     for kernel in arm.kernels:
         for size in _own(arm, choice, sizes):
             for name, run in arm.ways.items():
-                for count in needs(run).cpus or arm.cpus or choice.cpus:
+                for count in _counts(arm, run, choice):
                     at = "" if needs(run).cpus == (1,) and not needs(run).ray else f"-cpus{count}"
                     yield pytest.param(
                         *(kernel, name, count, size),
@@ -64,13 +68,26 @@ def _sizes(chosen: Cases, choice: Choice) -> Sequence[str]:
 def _own(arm: Arm, choice: Choice, sizes: Sequence[str]) -> list[str]:
     """Return those of the *sizes* that *arm* has, on request only where they are asked for."""
     asked = choice.sizes is not None
-    own = arm.sizes.items()
+    own = list(arm.sizes.items())
+    if arm.beside is not None and not choice.ways:
+        own = own[-1:]
     return [n for n, value in own if n in sizes and (asked or not isinstance(value, OnRequest))]
 
 
+def _counts(arm: Arm, run: Way, choice: Choice) -> tuple[int, ...]:
+    """Return the CPU counts of a way; in pairs with another, the most that are there."""
+    counts = needs(run).cpus or arm.cpus or choice.cpus
+    if arm.beside is None or choice.ways:
+        return counts
+    fair = [count for count in counts if count <= choice.cores or arm.waits]
+    return (max(fair or counts),)
+
+
 def _marks(arm: Arm, run: Way, count: int, choice: Choice) -> Iterator[pytest.MarkDecorator]:
-    if needs(run).ray:
+    if needs(run).ray or (arm.beside and needs(arm.beside[1]).ray):
         yield pytest.mark.ray
+    if arm.beside:
+        yield pytest.mark.ways
     if count > choice.cores and not arm.waits:
         yield pytest.mark.oversubscribed
     if arm.tolerance is not None:

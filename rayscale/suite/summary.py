@@ -15,6 +15,7 @@ from rayscale.suite.sentences import (
     cost_in_words,
     footnotes,
     gained,
+    in_pairs,
     marked,
     sizes_of,
 )
@@ -24,7 +25,8 @@ LEGEND = (
     "Cells: median time (n rounds), efficiency; below, speed-up over the serial case of the same "
     "kernel [95 % interval, in this launch]. The interval holds for any distribution of "
     "independent rounds. '-': not measured, or no serial case to compare with. COST: the fewest "
-    f"CPUs on which a Ray case is faster than all serial ones. {MARKS_NOTE}"
+    "CPUs on which a parallel case is faster than all serial ones. In pairs: each round just "
+    f"before or after one of the other way. {MARKS_NOTE}"
 )
 
 
@@ -48,6 +50,7 @@ def _lines(block: Block, failed: Sequence[str]) -> Iterator[str]:
     for kernel in dict.fromkeys(case.kernel for case in block):
         if said := gained(kernel, block):
             yield f"{kernel}: {said}."
+        yield from in_pairs(kernel, block)
     yield from chosen(block)
 
 
