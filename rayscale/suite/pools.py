@@ -63,7 +63,7 @@ class Failure:
 
 
 @lru_cache(maxsize=16)
-def _kernel(packed: Packed) -> Kernel:
+def opened(packed: Packed) -> Kernel:
     """Return a kernel, opened once in a process and not in each task."""
     kernel: Kernel = packed.open()
     return kernel
@@ -71,7 +71,7 @@ def _kernel(packed: Packed) -> Kernel:
 
 def attempt(packed: Packed, block: Any) -> Any:
     """Run a kernel on *block*; return its result, or the exception that it raised."""
-    kernel = _kernel(packed)
+    kernel = opened(packed)
     try:
         return kernel(block)
     except Exception as error:  # noqa: BLE001 - it is raised where the call was made
@@ -106,7 +106,7 @@ def answer(case: str, kernels: Sequence[Packed], driver: Driver, seconds: float)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if driver.niceness > own_niceness():
             os.setpriority(os.PRIO_PROCESS, 0, driver.niceness)
-    own = [_kernel(one) for one in kernels]
+    own = [opened(one) for one in kernels]
     return Packed.of(witness.answer(case, own, seconds), driver.pickler)
 
 
