@@ -8,6 +8,7 @@ from kernels.moving_average import (
     moving_average_pandas,
 )
 from kernels.rollout import rollout_gymnasium, rollout_numpy, rollout_vector_sync
+from kernels.search import search as search_gymnasium
 from kernels.timer import timer
 from rayscale import (
     cases,
@@ -22,6 +23,8 @@ from rayscale import (
     ray_whole,
     serial,
     thread_pool,
+    tune,
+    tune_reused,
 )
 
 # Each in pairs with ray_blocks: at the article's size on the most CPUs, and all with -m ways.
@@ -75,4 +78,11 @@ acrobot = cases(
     SWINGING,
     sizes={"small": 20, "article": on_request(120)},
     ways=[serial, ray_per_row, ray_blocks],
+)
+
+# Policies, and the episodes that each plays.  Only `tox run -e rl` runs these: Tune takes seconds.
+search = cases(
+    {"gymnasium": search_gymnasium},
+    sizes={"trials": (8, 100)},
+    ways=[serial, ray_per_row, tune, tune_reused],
 )

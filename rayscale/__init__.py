@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from rayscale.suite.stage import Stage as Stage
     from rayscale.suite.stage import on_ray as on_ray
     from rayscale.suite.stage import way as way
+    from rayscale.suite.tuning import tune as tune
+    from rayscale.suite.tuning import tune_reused as tune_reused
     from rayscale.suite.ways import ray_blocks as ray_blocks
     from rayscale.suite.ways import ray_per_row as ray_per_row
     from rayscale.suite.ways import ray_whole as ray_whole
@@ -57,6 +59,8 @@ PUBLIC = {
     "process_pool": "pools",
     "joblib": "pools",
     "thread_pool": "pools",
+    "tune": "tuning",
+    "tune_reused": "tuning",
 }
 __all__ = [*PUBLIC, "session_cluster"]  # noqa: PLE0604 - they are names
 

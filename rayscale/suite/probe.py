@@ -18,6 +18,7 @@ from rayscale.suite.actors import ray_actors, ray_shared
 from rayscale.suite.cluster import SessionCluster
 from rayscale.suite.pools import joblib, process_pool, ray_pool, thread_pool
 from rayscale.suite.stage import needs
+from rayscale.suite.tuning import tune, tune_reused
 from rayscale.suite.ways import Kernel, ray_per_row, serial
 
 Rows = NDArray[Any]
@@ -34,7 +35,8 @@ PEERS = {
     "joblib": joblib,
     "thread_pool": thread_pool,
 }
-WAYS = {"serial": serial} | RAYS_TASKS | PEERS
+TRIALS = {"tune": tune, "tune_reused": tune_reused}  # for tests that name them: they take long
+WAYS = {"serial": serial} | RAYS_TASKS | PEERS | TRIALS
 
 # The amounts that each probe goes through: tasks of so many seconds, so many tasks, so many bytes.
 LENGTHS = {
@@ -50,14 +52,16 @@ LENGTHS = {
 }
 TASKS = (1, 10, 100, 300)
 NBYTES = {"1KiB": 2**10, "96KiB": 96 * 2**10, "104KiB": 104 * 2**10, "1MiB": 2**20, "8MiB": 2**23}
-AMOUNTS = "__rayscale_amounts__"  # where a probe's test keeps what it goes through
+AMOUNTS = "__rayscale_amounts__"  # where a probe's test keeps what it goes through, and its ways
 
 
-def amounts(*each: str | int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Have a test run once for each amount, on each CPU count."""
+def amounts(
+    *each: str | int, ways: Iterable[str] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Have a test run once for each amount, on each CPU count, in *ways* or in the usual ones."""
 
     def mark(test: Callable[..., None]) -> Callable[..., None]:
-        setattr(test, AMOUNTS, each)
+        setattr(test, AMOUNTS, (each, ways))
         marked: Callable[..., None] = pytest.mark.overhead(test)
         return marked
 
@@ -69,16 +73,17 @@ def parameters(
 ) -> list[ParameterSet]:
     """Return what the probe *test* goes through, by Ray's tasks.
 
-    Tasks of a length are run in all *ways* and, for the ideal, serially.
+    Tasks of a length are run in all *ways*, or in those of the test's own, and, for the ideal,
+    serially.
     """
-    each = getattr(test, AMOUNTS, ())
+    each, own = getattr(test, AMOUNTS, ((), None))
     if test.__name__ != "test_task_length":
         return list(_parameters(each, cpus, RAYS_TASKS))
     ideal = [
         pytest.param("serial", 1, amount, id=f"serial-{amount}", marks=pytest.mark.ways)
         for amount in each
     ]
-    return ideal + list(_parameters(each, cpus, ways, pytest.mark.ways))
+    return ideal + list(_parameters(each, cpus, own or ways, pytest.mark.ways))
 
 
 def _parameters(
@@ -134,9 +139,10 @@ class Probe:
     def _set_up(self, kernel: Kernel, tasks: int) -> Iterator[Callable[..., Rows]]:
         """Have the CPUs stand ready, and give what runs a kernel on them, in so many *tasks*."""
         way = partial(WAYS[self.implementation], cpus=self.cpus)
-        if self.implementation in PEERS:
+        if self.implementation in PEERS | TRIALS:
+            pieces = {"blocks": tasks} if self.implementation in PEERS else {}
             with needs(way).set_up(self.cluster, self.cpus, [kernel]) as stage:
-                yield partial(way, place=stage.place, blocks=tasks)
+                yield partial(way, place=stage.place, **pieces)
             return
         place = None
         if needs(way).ray:
