@@ -74,7 +74,7 @@ class Cases:
 
 
 def cases(
-    kernels: Mapping[str, Kernel],
+    kernels: Mapping[str, Callable[..., Any]],
     *,
     sizes: Mapping[str, Any],
     ways: Sequence[Way] | Mapping[str, Way] = USUAL,
@@ -93,9 +93,9 @@ def cases(
     the CPU counts, by default those of ``--rayscale-cpus``.  *min_rounds* is the fewest rounds;
     *tolerance* the slowdown that a gate must find, such as "10%".  *waits*: the kernels sleep or
     wait, so they need no core of their own, and more CPUs than the machine has are fair.
-    *beside* is a way that each of these is timed in pairs with, such as ``ray_blocks``: then the
-    run says whether they do as well.  Such cases run at the last of their sizes, on the most CPUs;
-    all of them with ``-m ways``.
+    *beside* is a way that each of these is timed in pairs with, such as ``ray_blocks``: so the run
+    can say whether they do as well.  Such cases run at the last of these sizes, on the most CPUs
+    that are there; all of them with ``-m ways``, and in a gate none without it.
     ValueError where a name is not good in an id, there is nothing to run or a count is below 1,
     TypeError for what is not a function, or not a mapping.
 
@@ -106,12 +106,12 @@ def cases(
     (['negative'], ['serial'], ['small'])
     """
     named = ways if isinstance(ways, Mapping) else _by_name(ways)
-    other = None if beside is None else (_name(beside), beside)
     for kind, names in (("kernel", kernels), ("size", sizes), ("way", named)):
         _prove_names(kind, names)
-    for name, function in (*kernels.items(), *named.items(), *([other] if other else [])):
+    for name, function in (*kernels.items(), *named.items()):
         if not callable(function):
             raise TypeError(f'"{name}" is {function!r}, which cannot be called; give a function')
+    other = None if beside is None else _other(beside)
     for count in cpus:
         if not isinstance(count, int) or count < 1:
             raise ValueError(f"cpus= has {count!r}; give whole numbers, at least 1")
@@ -127,6 +127,14 @@ def _by_name(ways: Sequence[Way]) -> dict[str, Way]:
                 f"two ways are called {name}; give the ways as a mapping: ways={{name: function}}"
             )
     return dict(zip(names, ways, strict=True))
+
+
+def _other(beside: Way) -> tuple[str, Way]:
+    """Return the way that others are timed in pairs with, and its name."""
+    name = getattr(beside, "__name__", None)
+    if name is None or not callable(beside):
+        raise TypeError(f"beside= is {beside!r}; give a way of running, a function with a name")
+    return name, beside
 
 
 def _name(run: Way) -> str:

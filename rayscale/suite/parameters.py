@@ -31,13 +31,19 @@ def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
 
     ValueError where two cases have one id.
     """
-    sizes = _sizes(chosen, choice)
-    found = [one for arm in chosen.arms for one in _of_arm(arm, choice, sizes)]
+    arms = [arm for arm in chosen.arms if _is_wanted(arm, choice)]
+    sizes = _sizes(arms, choice)
+    found = [one for arm in arms for one in _of_arm(arm, choice, sizes)]
     ids = [str(one.id) for one in found]
     for name in ids:
         if ids.count(name) > 1:
             raise ValueError(f"two cases are called {name}; give their kernels or ways other names")
     return found
+
+
+def _is_wanted(arm: Arm, choice: Choice) -> bool:
+    """Tell whether *arm* has any case: a gate has none of ways in pairs, unless all are wanted."""
+    return arm.beside is None or choice.ways or not choice.gated
 
 
 def _of_arm(arm: Arm, choice: Choice, sizes: Sequence[str]) -> Iterator[ParameterSet]:
@@ -53,14 +59,14 @@ def _of_arm(arm: Arm, choice: Choice, sizes: Sequence[str]) -> Iterator[Paramete
                     )
 
 
-def _sizes(chosen: Cases, choice: Choice) -> Sequence[str]:
+def _sizes(arms: Sequence[Arm], choice: Choice) -> Sequence[str]:
     """Return the names of the sizes to run: those asked for, else all that need no request.
 
     In a gate the first of the benchmark, whatever the sizes of its other arms.
     """
     if choice.sizes is not None:
         return choice.sizes
-    named = [pair for arm in chosen.arms for pair in arm.sizes.items()]
+    named = [pair for arm in arms for pair in arm.sizes.items()]
     usual = [name for name, value in named if not isinstance(value, OnRequest)]
     return usual[:1] if choice.gated else usual
 
