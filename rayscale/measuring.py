@@ -106,8 +106,14 @@ class Measuring:
 
         cores = usable_cpus()
         counts = self.asked.cpus or options.default_cpus(cores)
-        ways = options.asks_for_ways(self.config)
-        return Choice(counts, self.asked.sizes, cores, gated=self.gating is not None, ways=ways)
+        return Choice(
+            counts,
+            self.asked.sizes,
+            cores,
+            gated=self.gating is not None,
+            named=self.asked.cpus is not None,
+            ways=options.asks_for_ways(self.config),
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

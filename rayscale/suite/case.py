@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
 
@@ -45,7 +45,7 @@ class Arm:
     kernels: Mapping[str, Kernel]
     ways: Mapping[str, Way]
     sizes: Mapping[str, Any]
-    cpus: tuple[int, ...]
+    cpus: tuple[int, ...] | Literal["several"]
     min_rounds: int | None
     tolerance: str | None
     waits: bool
@@ -78,7 +78,7 @@ def cases(
     *,
     sizes: Mapping[str, Any],
     ways: Sequence[Way] | Mapping[str, Way] = USUAL,
-    cpus: Sequence[int] = (),
+    cpus: Sequence[int] | Literal["several"] = (),
     min_rounds: int | None = None,
     tolerance: str | None = None,
     waits: bool = False,
@@ -90,7 +90,8 @@ def cases(
     many, under the names that they have in ids and tables.  *sizes* are the user's own values under
     the user's own names; ``on_request(value)`` marks one that runs only where it is asked for.
     *ways* are the ways to run them, as functions or as a mapping of names to functions.  *cpus* are
-    the CPU counts, by default those of ``--rayscale-cpus``.  *min_rounds* is the fewest rounds;
+    the CPU counts, by default those of ``--rayscale-cpus``; "several" leaves 1 out where that
+    option does not name it and there are others.  *min_rounds* is the fewest rounds;
     *tolerance* the slowdown that a gate must find, such as "10%".  *waits*: the kernels sleep or
     wait, so they need no core of their own, and more CPUs than the machine has are fair.
     *beside* is a way that each of these is timed in pairs with, such as ``ray_blocks``: so the run
@@ -112,10 +113,11 @@ def cases(
         if not callable(function):
             raise TypeError(f'"{name}" is {function!r}, which cannot be called; give a function')
     other = None if beside is None else _other(beside)
-    for count in cpus:
+    counts: tuple[int, ...] | Literal["several"] = "several" if cpus == "several" else tuple(cpus)
+    for count in () if counts == "several" else counts:
         if not isinstance(count, int) or count < 1:
             raise ValueError(f"cpus= has {count!r}; give whole numbers, at least 1")
-    own = dict(kernels), dict(named), dict(sizes), tuple(cpus)
+    own = dict(kernels), dict(named), dict(sizes), counts
     return Cases((Arm(*own, min_rounds, tolerance, waits, other),))
 
 

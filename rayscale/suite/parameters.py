@@ -16,13 +16,15 @@ NAMES = ("kernel", "implementation", "cpus", "size")
 class Choice:
     """What the options choose: CPU counts, sizes (None: not said), and the CPUs that are there.
 
-    *ways*: all cases of ways that are timed in pairs with another are wanted, and not only a few.
+    *named*: the counts were, and are not the usual ones.  *ways*: all cases of ways that are timed
+    in pairs with another are wanted, and not only a few.
     """
 
     cpus: tuple[int, ...]
     sizes: tuple[str, ...] | None
     cores: int
     gated: bool
+    named: bool = True
     ways: bool = False
 
 
@@ -82,11 +84,19 @@ def _own(arm: Arm, choice: Choice, sizes: Sequence[str]) -> list[str]:
 
 def _counts(arm: Arm, run: Way, choice: Choice) -> tuple[int, ...]:
     """Return the CPU counts of a way; in pairs with another, the most that are there."""
-    counts = needs(run).cpus or arm.cpus or choice.cpus
+    counts = needs(run).cpus or _wanted_counts(arm, choice)
     if arm.beside is None or choice.ways:
         return counts
     fair = [count for count in counts if count <= choice.cores or arm.waits]
     return (max(fair or counts),)
+
+
+def _wanted_counts(arm: Arm, choice: Choice) -> tuple[int, ...]:
+    """Return the CPU counts of a way that can have any."""
+    if arm.cpus != "several":
+        return arm.cpus or choice.cpus
+    several = tuple(count for count in choice.cpus if count > 1)
+    return choice.cpus if choice.named else several or choice.cpus
 
 
 def _marks(arm: Arm, run: Way, count: int, choice: Choice) -> Iterator[pytest.MarkDecorator]:

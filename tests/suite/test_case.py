@@ -147,6 +147,24 @@ def test_counts_of_the_benchmark_win_over_the_options() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"named": False}, [2]),
+        ({"named": False, "cpus": (1, 2, 4)}, [2, 4]),
+        ({"named": False, "cpus": (1,)}, [1]),  # there are no others
+        ({"cpus": (1, 2)}, [1, 2]),  # as --cpus says
+    ],
+)
+def test_several_cpus_leave_one_out_unless_it_is_named(
+    changes: dict[str, Any], counts: list[int]
+) -> None:
+    """Ways that need several CPUs to gain are spared one by default; --cpus brings it."""
+    chosen = cases(KERNELS, sizes={"small": 1}, ways=[serial, ray_blocks], cpus="several")
+    names = ["loop-serial-small", *(f"loop-ray_blocks-cpus{count}-small" for count in counts)]
+    assert ids(chosen, **changes) == names
+
+
 PAIRED = {"small": 1, "large": 2}
 
 
