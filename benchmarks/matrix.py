@@ -83,6 +83,6 @@ acrobot = cases(
 # Policies, and the episodes that each plays.  Only `tox run -e rl` runs these: Tune takes seconds.
 search = cases(
     {"gymnasium": search_gymnasium},
-    sizes={"trials": (8, 100)},
+    sizes={"trials": (6, 100)},
     ways=[serial, ray_per_row, tune, tune_reused],
 )

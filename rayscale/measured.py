@@ -113,7 +113,7 @@ class MeasuredCase(Words, frozen=True, kw_only=True, dict=True):
 
     @property
     def is_serial(self) -> bool:
-        """Whether it ran without Ray."""
+        """Whether it is the serial case, which the others are compared with."""
         return self.implementation == "serial"
 
     @cached_property

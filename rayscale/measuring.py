@@ -106,8 +106,14 @@ class Measuring:
 
         cores = usable_cpus()
         counts = self.asked.cpus or options.default_cpus(cores)
-        ways = options.asks_for_ways(self.config)
-        return Choice(counts, self.asked.sizes, cores, self.gating is not None, ways)
+        return Choice(
+            counts,
+            self.asked.sizes,
+            cores,
+            gated=self.gating is not None,
+            named=self.asked.cpus is not None,
+            ways=options.asks_for_ways(self.config),
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -206,7 +212,7 @@ class Measuring:
 
         try:
             needed = items.cpus_needed(neediest)
-            with existing(address, needed, neediest.name, self._packages()):
+            with existing(address, needed, items.needing(neediest), self._packages()):
                 pass
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
@@ -272,8 +278,8 @@ class Measuring:
         names = ("min_rounds", "max_time", "warmup", "precision")
         asked = {name: self.config.getoption(f"benchmark_{name}", None) for name in names}
         asked |= mark.kwargs if mark else {}
-        wanted = asked["warmup"] or asked["precision"]
-        return Rounds(asked["min_rounds"], float("inf") if wanted else float(asked["max_time"]))
+        calibrated = bool(asked["warmup"] or asked["precision"])
+        return Rounds(asked["min_rounds"], float(asked["max_time"]), calibrated)
 
     def probe(
         self, request: pytest.FixtureRequest, benchmark: Any, cluster: "SessionCluster"
@@ -318,9 +324,14 @@ class Measuring:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """End our cluster before a test that does not use it: it may start Ray itself."""
+        """End our cluster before a test that does not use it: it may start Ray itself.
+
+        One that uses it in a way of its own finds all its CPUs free.
+        """
         if self.cluster is not None and not items.is_ours(item):
             self.cluster.stop()
+        elif self.cluster is not None and not items.has_a_stage(item):
+            self.cluster.release()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

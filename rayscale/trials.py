@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["test_task_length"]
 
-LENGTHS = {"300ms": 0.3, "3s": 3.0}
+LENGTHS = {"300ms": 0.3, "1s": 1.0, "3s": 3.0, "10s": 10.0}
 
 speed = cache(partial(additions_a_second, additions))
 

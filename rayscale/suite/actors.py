@@ -92,7 +92,7 @@ def hired(cpus: int, group: Any = None) -> Iterator[Troupe]:
 @contextmanager
 def actors_stay(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Iterator[Stage]:
     """Have an actor on each of *cpus* CPUs of the cluster, each in a process of its own."""
-    with cluster.running().grant(cpus) as group, hired(cpus, group) as troupe:
+    with cluster.running().reserve(cpus) as group, hired(cpus, group) as troupe:
         answers = troupe.ask("", kernels)
         demand_processes(answers, cpus, "actors")
         yield Stage(troupe, tuple(one.conditions for one in answers), troupe.account)

@@ -5,7 +5,6 @@ machine's speed wanders.  Two calls back to back meet the same speed, and their 
 """
 
 import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -25,7 +24,7 @@ class Pairs:
     """
 
     other: Callable[[], object]
-    clock: Callable[[], float] = time.perf_counter
+    clock: Callable[[], float]  # that of the case, too
     coin: random.Random = field(default_factory=random.SystemRandom)
     seconds: list[float] = field(default_factory=list)
     _is_due: bool = False
@@ -63,12 +62,13 @@ def compared(implementation: str, own: Sequence[float], other: Sequence[float]) 
     """Return what is saved of pairs: how many times as fast as *other* a case ran, round by round.
 
     The ratio is the median of the pairs' ratios, with its 95 % interval, which holds for any
-    distribution of independent pairs; ends of None where they are too few.  ValueError if there is
-    not one round of the other to each of the case's own.
+    distribution of independent pairs; ends of None where they are too few.  ValueError if a round
+    of the case's own has none of the other.  (A profiler calls both once more, after all rounds.)
 
     >>> compared("ray_blocks", own=[1.0, 2.0, 1.0], other=[2.0, 2.0, 3.0])["ratio"]
     2.0
     """
+    other = other[: len(own)]
     ratios = [theirs / ours for ours, theirs in zip(own, other, strict=True)]
     ends = round_interval(ratios, confidence=0.95)
     return {

@@ -52,6 +52,11 @@ class SessionCluster:
             self._running = self._stack.enter_context(self.start())
         return self._running
 
+    def release(self) -> None:
+        """Have all CPUs of the cluster free, if it runs, for who uses Ray without ``reserve``."""
+        if self._running is not None:
+            self._running.release()
+
     def stop(self) -> None:
         """End the cluster, if it runs: who uses Ray otherwise finds none initialised."""
         self._running = None
@@ -64,50 +69,62 @@ class Cluster:
 
     cpus: int
     workers: dict[Process, Conditions] = field(default_factory=dict)
-    _held: "PlacementGroup | None" = None
-    _is_granted: bool = False
+    _taken: int = 0  # CPUs of the groups that cases have
+    _spare: "list[PlacementGroup]" = field(default_factory=list)  # groups that no case has
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
-        """Set *cpus* CPUs aside for a case: its tasks run on these, at most one on each.
+        """Set *cpus* CPUs aside for a while: tasks run on these, at most one on each.
 
-        Two ways that are timed in pairs have CPUs of their own, each.
+        ClusterError if they do not become free.
         """
         from ray.util.placement_group import remove_placement_group
 
-        if self._is_granted:
-            group = _set_aside(cpus)
-            try:
-                yield group
-            finally:
-                remove_placement_group(group)
-            return
-        self._is_granted = True
+        self.release()
+        group = _set_aside(cpus)
         try:
-            yield self.hold(cpus)
+            yield group
         finally:
-            self._is_granted = False
-            self.release()
+            remove_placement_group(group)
 
-    def hold(self, cpus: int) -> "PlacementGroup":
-        """Set *cpus* CPUs aside until another number is asked for, or ``release`` is called.
+    @contextmanager
+    def reserve(self, cpus: int) -> Iterator["PlacementGroup"]:
+        """Set *cpus* CPUs aside for a case, as ``grant`` does; the next case may have them at once.
 
-        For many short cases: Ray grants CPUs that were given back just before only after up to a
-        second.  Tasks outside the group must not be waited for meanwhile.  ClusterError if the CPUs
-        do not become free.
+        Ray grants CPUs that were given back just before only after up to a second.  So they stay
+        set aside until a case needs others, or ``release`` is called: before that, tasks outside
+        must not be waited for.
         """
-        if self._held is None or self._held.bundle_count != cpus:
+        from ray.util.placement_group import remove_placement_group
+
+        group = self._find(cpus)
+        self._taken += cpus
+        try:
+            yield group
+        except BaseException:  # something may still run there
+            remove_placement_group(group)
+            raise
+        else:
+            self._spare.append(group)
+        finally:
+            self._taken -= cpus
+
+    def _find(self, cpus: int) -> "PlacementGroup":
+        """Return a group of *cpus* CPUs that is spare, or a new one."""
+        for group in self._spare:
+            if group.bundle_count == cpus:
+                self._spare.remove(group)
+                return group
+        if self._taken + sum(group.bundle_count for group in self._spare) + cpus > self.cpus:
             self.release()
-            self._held = _set_aside(cpus)
-        return self._held
+        return _set_aside(cpus)
 
     def release(self) -> None:
-        """Give back the CPUs that are set aside, if any are."""
+        """Give back the CPUs that are set aside and that no case has."""
         from ray.util.placement_group import remove_placement_group
 
-        if self._held is not None:
-            remove_placement_group(self._held)
-            self._held = None
+        while self._spare:
+            remove_placement_group(self._spare.pop())
 
     def call_roll(
         self, cpus: int, group: "PlacementGroup | None" = None, kernels: Kernels = ()

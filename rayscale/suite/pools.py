@@ -268,7 +268,7 @@ def joblibs_processes(cpus: int) -> Iterator[Pool]:
 @contextmanager
 def rays_pool_stays(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Iterator[Stage]:
     """Have Ray's pool on *cpus* CPUs of the cluster."""
-    with cluster.running().grant(cpus) as group, rays_pool(cpus, group) as pool:
+    with cluster.running().reserve(cpus) as group, rays_pool(cpus, group) as pool:
         yield pool.stage(kernels)
 
 

@@ -139,17 +139,10 @@ class Probe:
     def _set_up(self, kernel: Kernel, tasks: int) -> Iterator[Callable[..., Rows]]:
         """Have the CPUs stand ready, and give what runs a kernel on them, in so many *tasks*."""
         way = partial(WAYS[self.implementation], cpus=self.cpus)
-        if self.implementation in PEERS | TRIALS:
-            pieces = {"blocks": tasks} if self.implementation in PEERS else {}
-            with needs(way).set_up(self.cluster, self.cpus, [kernel]) as stage:
-                yield partial(way, place=stage.place, **pieces)
-            return
-        place = None
-        if needs(way).ray:
-            running = self.cluster.running()
-            place = running.hold(self.cpus)  # until the cluster ends: the next probe has it at once
-            running.call_roll(self.cpus, place, [kernel])
-        yield partial(way, place=place)
+        if self.implementation in PEERS:
+            way = partial(way, blocks=tasks)
+        with needs(way).set_up(self.cluster, self.cpus, [kernel]) as stage:
+            yield partial(way, place=stage.place)
 
 
 def additions_a_second(additions: Callable[[Rows, int], Rows]) -> float:

@@ -36,8 +36,12 @@ def compared(ratio: Ratio, other: str) -> str:
 
 
 def gained(kernel: str, block: Block) -> str:
-    """Return what each way of running *kernel* gains; nothing if none can be compared."""
-    return "; ".join(_way(one) for one in gains(kernel, block))
+    """Return what each way of running *kernel* gains; nothing if none can be compared.
+
+    Those that were timed in pairs are left to ``in_pairs``.
+    """
+    alone = (one for one in gains(kernel, block) if one.most.case.beside is None)
+    return "; ".join(_way(one) for one in alone)
 
 
 def _way(way: WayGain) -> str:
@@ -120,9 +124,9 @@ def footnotes(block: Block) -> Iterator[str]:
             "widened, as for fewer rounds."
         )
     serial = {case.niceness for case in block if case.is_serial}
-    ray = {case.niceness for case in block if not case.is_serial}
-    if serial and ray and serial != ray:
-        yield f"Unequal: serial cases ran at niceness {_all(serial)}, Ray's workers at {_all(ray)}."
+    parallel = {case.niceness for case in block if not case.is_serial}
+    if serial and parallel and serial != parallel:
+        yield f"Unequal: serial cases ran at niceness {_all(serial)}, others at {_all(parallel)}."
     if any(case.set_late for case in block):
         yield SET_LATE
 

@@ -124,7 +124,7 @@ def unproven(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Iterator
 def ray_bundles(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Iterator[Stage]:
     """Set *cpus* CPUs of the cluster aside, and have as many warm workers stand ready."""
     running = cluster.running()
-    with running.grant(cpus) as group:
+    with running.reserve(cpus) as group:
         workers = running.call_roll(cpus, group, kernels)
         yield Stage(group, tuple(workers), partial(running.account, group=group))
 

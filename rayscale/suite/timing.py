@@ -14,15 +14,23 @@ from rayscale.suite.environment import Conditions, conditions
 from rayscale.suite.measure import Question
 from rayscale.suite.phases import observe
 from rayscale.suite.stage import Work, needs
-from rayscale.suite.trial import Counted, Trial, nbytes, shape
+from rayscale.suite.trial import Trial, nbytes, shape
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """How often a call is timed: *fewest* times if it takes *long* seconds or more."""
+    """How often a call is timed: for *max_time* seconds, and *fewest* times at least.
+
+    *calibrated*: however long it takes, it is called before that, as a warm-up needs.
+    """
 
     fewest: int
-    long: float
+    max_time: float
+    calibrated: bool
+
+    def is_long(self, seconds: float) -> bool:
+        """Tell whether a call of so many *seconds* gets the fewest rounds in any case."""
+        return seconds >= self.max_time and not self.calibrated
 
 
 @dataclass(frozen=True)
@@ -38,45 +46,45 @@ class Timing:
         """Answer *question*, and save the answer."""
         __tracebackhide__ = True
         with ExitStack() as stack:
-            rival = question.beside if self.benchmark.enabled else None
+            asked = [question, *([question.beside] if question.beside else [])]
             # Both are set up before one works: setting up forgets what this process did.
-            asked = [one for one in (question, rival) if one is not None]
             trials = [stack.enter_context(one.set_up([one.kernel])) for one in asked]
             own, *others = map(_Checked, trials, asked)
+            self._time(own, *others)
             for other in others:
-                self._time_in_pairs(own, other)
                 other.account()
-            if not others:
-                self._time(own.timed, own.seconds)
             self._describe(question, own)
             if self.benchmark.enabled and needs(own.trial.way).ray:
                 phases = observe(own.trial, question.kernel)
                 self.benchmark.extra_info["phases"] = phases and asdict(phases)
 
-    def _time_in_pairs(self, own: "_Checked", other: "_Checked") -> None:
-        """Let pytest-benchmark time each round of *own* just before or after one of *other*."""
-        pairs, seconds = Pairs(other.timed), own.seconds + other.seconds
-        if seconds < self.rounds.long:  # the first calls may have taken longer than the next ones
-            seconds = own.again() + other.again()
-        rounds = beside.rounds(self.rounds.fewest, seconds, self.rounds.long)
-        self.benchmark.pedantic(own.timed, setup=pairs.before, rounds=rounds)
-        pairs.end()
-        assert self.benchmark.stats is not None  # it is enabled
-        name, data = other.trial.case.implementation, self.benchmark.stats.stats.data
-        self.benchmark.extra_info["beside"] = beside.compared(name, data, pairs.seconds)
-
-    def _time(self, call: Counted, seconds: float) -> None:
-        """Let pytest-benchmark time *call*, which took *seconds*; nothing, where it is disabled.
+    def _time(self, own: "_Checked", other: "_Checked | None" = None) -> None:
+        """Let pytest-benchmark time *own*, in pairs with *other*; nothing, where it is disabled.
 
         Its calibration calls once more than it times, and once more at the end for the result. A
         long call gets the fewest rounds in any case: then both would be waste.
         """
         if not self.benchmark.enabled:
             self.benchmark(int)  # it warns of a benchmark that does not use it
-        elif seconds < self.rounds.long:
-            self.benchmark(call)
+        elif other is not None:
+            self._time_in_pairs(own, other)
+        elif self.rounds.is_long(own.seconds):
+            self.benchmark.pedantic(own.timed, rounds=self.rounds.fewest)
         else:
-            self.benchmark.pedantic(call, rounds=self.rounds.fewest)
+            self.benchmark(own.timed)
+
+    def _time_in_pairs(self, own: "_Checked", other: "_Checked") -> None:
+        """Let pytest-benchmark time each round of *own* just before or after one of *other*."""
+        seconds = own.seconds + other.seconds
+        if not self.rounds.is_long(seconds):  # first calls may have taken longer than the next ones
+            seconds = own.again() + other.again()
+        rounds = beside.rounds(self.rounds.fewest, seconds, self.rounds.max_time)
+        pairs = Pairs(other.timed, self.benchmark._timer)  # noqa: SLF001 - both by one clock
+        self.benchmark.pedantic(own.timed, setup=pairs.before, rounds=rounds)
+        pairs.end()
+        assert self.benchmark.stats is not None  # it is enabled
+        name, data = other.trial.case.implementation, self.benchmark.stats.stats.data
+        self.benchmark.extra_info["beside"] = beside.compared(name, data, pairs.seconds)
 
     def _describe(self, question: Question, own: "_Checked") -> None:
         """Save with the timings what they are timings of."""

@@ -118,7 +118,7 @@ class Study:
             )
             results = tuner.fit()
         told = {}
-        for result in results:
+        for result in (results[place] for place in range(len(results))):
             if result.error is not None:
                 raise result.error
             if "told" not in (result.metrics or {}):
