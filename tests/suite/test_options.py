@@ -22,6 +22,7 @@ from tests.projects import ROOT, run_pytest
 CASES = "benchmarks/test_moving_average.py::test_moving_average"
 NAPS = "benchmarks/test_timer.py::test_timer"
 ROLLOUTS = "benchmarks/test_rollout.py::test_rollout"
+IN_PAIRS = ("ray_actors", "ray_shared", "ray_pool", "process_pool", "joblib", "thread_pool")
 TOO_MANY = usable_cpus() + 1
 CHOSEN = "(blocks or tasks or submission) and not rollout"
 
@@ -179,6 +180,8 @@ def test_ids_are_public(collect: Collect) -> None:
         f"{CASES}[numpy-ray_blocks-cpus1-article]",
         f"{CASES}[numpy-ray_blocks-cpus2-article]",
         f"{CASES}[pandas-serial-article]",
+        *(f"{CASES}[loop-{way}-cpus2-article]" for way in IN_PAIRS),
+        *(f"{CASES}[numpy-{way}-cpus2-article]" for way in IN_PAIRS),
         f"{ROLLOUTS}[gymnasium-serial-article]",
         f"{ROLLOUTS}[gymnasium-ray_whole-cpus1-article]",
         f"{ROLLOUTS}[gymnasium-ray_per_row-cpus1-article]",
@@ -191,6 +194,9 @@ def test_ids_are_public(collect: Collect) -> None:
         f"{ROLLOUTS}[numpy-serial-article]",
         f"{ROLLOUTS}[numpy-ray_blocks-cpus1-article]",
         f"{ROLLOUTS}[numpy-ray_blocks-cpus2-article]",
+        *(f"{ROLLOUTS}[gymnasium-{way}-cpus2-article]" for way in IN_PAIRS),
+        *(f"{ROLLOUTS}[vector_sync-{way}-cpus2-article]" for way in IN_PAIRS),
+        *(f"{ROLLOUTS}[numpy-{way}-cpus2-article]" for way in IN_PAIRS),
         f"{ROLLOUTS}_acrobot[gymnasium-serial-article]",
         f"{ROLLOUTS}_acrobot[gymnasium-ray_per_row-cpus1-article]",
         f"{ROLLOUTS}_acrobot[gymnasium-ray_per_row-cpus2-article]",
