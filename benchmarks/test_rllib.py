@@ -157,7 +157,7 @@ def test_sampling_by_hand(
         return returns
 
     played = benchmark.pedantic(play, rounds=rounds(benchmark))
-    environment.close()
+    environment.close()  # type: ignore[no-untyped-call]
     assert sum(played) == STEPS
     assert all(LEAST <= one <= MOST for one in played[:-1])
     name = "Gymnasium" if policy is by_environment else "Gymnasium and torch"

@@ -64,10 +64,12 @@ def trainable() -> Any:
     """Return the class of a trial; Tune is imported where it is used."""
     from ray import tune
 
-    class Trial(tune.Trainable):  # type: ignore[misc]  # ray is not typed
+    class Trial(tune.Trainable):
         """One row: its only step runs the kernel."""
 
-        def setup(self, config: dict[str, Any], kernel: Packed, pieces: Sequence[Any]) -> None:
+        def setup(  # type: ignore[override]  # with_parameters gives it more
+            self, config: dict[str, Any], kernel: Packed, pieces: Sequence[Any]
+        ) -> None:
             self.kernel, self.pieces, self.row = kernel, pieces, config["row"]
 
         def step(self) -> dict[str, Any]:
@@ -121,9 +123,10 @@ class Study:
         for result in (results[place] for place in range(len(results))):
             if result.error is not None:
                 raise result.error
-            if "told" not in (result.metrics or {}):
+            seen = result.metrics or {}
+            if "told" not in seen:
                 raise KeyboardInterrupt  # what Tune takes for its own
-            told[result.metrics["config"]["row"]] = pickle.loads(result.metrics["told"])  # noqa: S301 - our trial has packed it
+            told[seen["config"]["row"]] = pickle.loads(seen["told"])  # noqa: S301 - by our trial
         for one in told.values():
             self._note(one)
         return [told[row] for row in range(len(pieces))]

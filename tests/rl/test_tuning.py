@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,8 @@ def test_trials_give_what_the_kernel_gives(stage: Stage) -> None:
 def test_trials_judge_policies_as_serial_does(stage: Stage) -> None:
     """Seeds belong to the episodes, so it is of no account who plays them."""
     policies = np.array([matrix.BALANCE, [[0, 0, 0, 0], [0, 0, 0, 0]]], dtype=float)
-    kernel = matrix.search.arms[0].kernels["gymnasium"]
     seeds = np.arange(3)
-
-    def judge(rows: Any) -> Any:
-        return kernel(rows, seeds=seeds)
-
+    judge = partial(search, seeds=seeds)
     np.testing.assert_array_equal(run(stage, judge, policies), search(policies, seeds))
 
 
