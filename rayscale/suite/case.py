@@ -77,7 +77,7 @@ def cases(
     kernels: Mapping[str, Callable[..., Any]],
     *,
     sizes: Mapping[str, Any],
-    ways: Sequence[Way] | Mapping[str, Way] = USUAL,
+    ways: Sequence[Any] | Mapping[str, Way] = USUAL,  # mypy: unlike functions share no type
     cpus: Sequence[int] | Literal["several"] = (),
     min_rounds: int | None = None,
     tolerance: str | None = None,

@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 
 from rayscale.measured import MeasuredCase
+from rayscale.suite.actors import ray_actors
 from rayscale.suite.beside import Pairs, compared, rounds
-from rayscale.suite.case import Case, Way
+from rayscale.suite.case import Case, Way, cases
 from rayscale.suite.check import ResultError
 from rayscale.suite.code import code_of
+from rayscale.suite.items import cpus_needed
 from rayscale.suite.measure import Measure, Subject
+from rayscale.suite.pools import thread_pool
 from rayscale.suite.stage import Stage, Work, WorkError, in_process, way
 from rayscale.suite.timing import Rounds, Timing
-from rayscale.suite.ways import serial
+from rayscale.suite.ways import ray_blocks, serial
 from tests.projects import QUICK, Run, run_pytest, write
 
 REPLAYS = 2000
@@ -172,6 +175,37 @@ def test_pairs_are_as_many_as_time_allows() -> None:
     assert rounds(fewest=7, seconds=2.6, most_seconds=1.0) == 7
     assert rounds(fewest=7, seconds=0.02, most_seconds=1.0) == 50
     assert rounds(fewest=7, seconds=1e-5, most_seconds=1.0) == 1000
+
+
+def lengths(texts: list[str]) -> list[int]:
+    """Return the length of each of *texts*."""
+    return [len(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("way", "other", "needed"),
+    [
+        ("ray_actors", ray_blocks, 8),  # each has four of its own
+        ("thread_pool", ray_blocks, 4),
+        ("ray_actors", serial, 4),
+        ("thread_pool", serial, 0),
+        ("ray_actors", None, 4),
+    ],
+)
+def test_two_ways_on_ray_need_cpus_of_their_own(way: str, other: Way | None, needed: int) -> None:
+    """The session's cluster is started with as many: else one of two waits for the other."""
+    ways = [ray_actors, thread_pool]
+    test: Any = cases({"lengths": lengths}, sizes={"small": 3}, ways=ways, beside=other)(
+        lambda: None
+    )
+    words = {"kernel": "lengths", "implementation": way, "cpus": 4, "size": "small"}
+    item: Any = SimpleNamespace(
+        fixturenames=["rayscale_cluster", "measure"],
+        callspec=SimpleNamespace(params=words),
+        function=test,
+        originalname="test_lengths",
+    )
+    assert cpus_needed(item) == needed
 
 
 @dataclass

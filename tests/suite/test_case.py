@@ -256,6 +256,19 @@ def test_kernels_may_be_partials_and_other_callables() -> None:
     assert ids(chosen) == [f"{name}-serial-small" for name in kernels]
 
 
+def power(rows: Any, exponent: float) -> Any:
+    """Return the rows to a power; the exponent is bound by the benchmark."""
+    return rows**exponent
+
+
+def test_kernels_may_have_further_arguments() -> None:
+    """What the test binds may be required: a type checker accepts it, as the decorator does."""
+    ways = [serial, ray_blocks]  # of unlike signatures, which a type checker accepts, too
+    chosen = cases({"power": power}, sizes={"small": 1}, ways=ways, cpus=(2,))
+
+    assert ids(chosen) == ["power-serial-small", "power-ray_blocks-cpus2-small"]
+
+
 def test_ways_may_be_of_the_users_own() -> None:
     """A plain function is a way at each count, under its own name, with no CPU count proven."""
     chosen = cases(KERNELS, sizes={"small": 1}, ways=[two_at_once])
