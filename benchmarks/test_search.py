@@ -23,4 +23,4 @@ def test_search(measure: Measure, size: tuple[int, int]) -> None:
     weights = np.random.default_rng(seed=2020).standard_normal((policies, 2, 4))
     seeds = np.arange(episodes)
     expected = np.concatenate([search(one[np.newaxis], seeds) for one in weights])
-    measure(weights, expected=expected, bound={"seeds": seeds})
+    measure(weights, expected=expected, bound={"seeds": seeds}, row="trial")

@@ -53,6 +53,7 @@ class Words(msgspec.Struct, frozen=True):
     cpus_proven: bool = True  # whether the run saw that the work was done on so many CPUs
     set_late: bool = False  # whether threads and allocator were fixed after NumPy was imported
     beside: Beside | None = None
+    row: str = "row"  # what a row is called, in the singular
 
 
 class ProbeWords(msgspec.Struct, frozen=True):
@@ -110,6 +111,11 @@ class MeasuredCase(Words, frozen=True, kw_only=True, dict=True):
     def points(self) -> int | None:
         """How many numbers or items the data hold; None where no shape was saved."""
         return math.prod(self.shape) if self.shape else None
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows went in; None where no shape was saved."""
+        return self.shape[0] if self.shape else None
 
     @property
     def is_serial(self) -> bool:

@@ -35,6 +35,7 @@ class Question:
     rows: Any
     expectation: Expectation
     bound: Mapping[str, Any]
+    row: str = "row"  # what a row is called
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -95,6 +96,7 @@ class Measure:
         atol: float = ABSOLUTE,
         split: Callable[[Any, int], Sequence[Any]] | None = None,
         join: Callable[[Sequence[Any]], Any] | None = None,
+        row: str = "row",
     ) -> None:
         """Run the case on *rows*, which must give *expected*; then time it, if this run times.
 
@@ -102,13 +104,15 @@ class Measure:
         read-only in every arm.  *bound* are further arguments of the kernel.  Numbers may differ
         from *expected* by ``atol + rtol * abs(expected)``.  ``split(rows, number)`` returns at most
         *number* pieces, and ``join(results)`` puts the results together, where that is not to be
-        done by rows.  In the clock is one call of the way of running, from all rows in to the
-        result.  AssertionError if the result is another; WorkError or ClusterError if the work was
-        not done on the case's number of CPUs; CodeError if the kernel cannot reach the workers.
+        done by rows.  *row* is what the report calls a row, in the singular, such as "episode".
+        In the clock is one call of the way of running, from all rows in to the result.
+        AssertionError if the result is another; WorkError or ClusterError if the work was not done
+        on the case's number of CPUs; CodeError if the kernel cannot reach the workers.
         """
         __tracebackhide__ = True
         self.was_called = True
         given = read_only(rows)
         if split is not None or join is not None:
             given = Pieces(given, split, join)
-        self.answer(Question(self.subject, given, Expectation(expected, rtol, atol), bound or {}))
+        expectation = Expectation(expected, rtol, atol)
+        self.answer(Question(self.subject, given, expectation, bound or {}, row))

@@ -96,6 +96,7 @@ class Timing:
         self.benchmark.extra_info.update(
             asdict(trial.case),
             shape=shape(trial.rows),
+            row=question.row,
             tasks=tasks,
             bytes_per_task=moved // tasks if tasks else 0,
             bytes_moved=moved + nbytes(own.result) if tasks else 0,
