@@ -1,11 +1,17 @@
-"""Intervals that hold whatever the distribution of the timings, if the rounds are independent."""
+"""Intervals that hold whatever the distribution of the timings, if the rounds are independent.
 
+Every timed session ends with some, so this does without ``scipy.stats``, which takes a second or
+more to import.
+"""
+
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binom, norm, rankdata
+from numpy.typing import NDArray
+from scipy.special import bdtr, bdtrik, ndtri
 
 
 class Interval(NamedTuple):
@@ -62,12 +68,16 @@ def _ends(seconds: Sequence[float], rank: int) -> Interval | None:
 
 @cache
 def _rank(rounds: int, confidence: float) -> int:
-    """Return the largest k with 2 P(B < k) below 1 - *confidence*.
+    """Return the largest k with 2 P(B < k) below 1 - *confidence*: a quantile of B.
 
     >>> _rank(7, 0.975)  # k = 1 misses with 2 / 2**7 = 0.0156, k = 2 with 2 (1 + 7) / 2**7 = 0.125
     1
     """
-    return int(binom.ppf((1 - confidence) / 2, rounds, 0.5))
+    if rounds == 0:
+        return 0
+    outside = (1 - confidence) / 2
+    rank = max(math.ceil(bdtrik(outside, rounds, 0.5)) - 1, 0)  # as in scipy.stats.binom.ppf
+    return rank if bdtr(rank, rounds, 0.5) >= outside else rank + 1
 
 
 def speed_up(serial: Interval, parallel: Interval) -> Interval:
@@ -82,7 +92,7 @@ def speed_up(serial: Interval, parallel: Interval) -> Interval:
     return Interval(serial.low / parallel.high, serial.high / parallel.low)
 
 
-RARE = float(norm.isf(0.005))  # how often independent rounds may be called correlated: 0.5 %
+RARE = float(-ndtri(0.005))  # how often independent rounds may be called correlated: 0.5 %
 LEAST = 0.2  # with a lag-one correlation of 0.2, a 97.5 % interval still holds in 93 %
 
 
@@ -103,10 +113,21 @@ def correlation(seconds: Sequence[float]) -> float | None:
     True
     """
     count = len(seconds)
-    centred = rankdata(seconds) - (count + 1) / 2
+    centred = _ranks(seconds) - (count + 1) / 2
     spread = float(centred @ centred)
     if spread == 0:
         return None
     found = float(centred[:-1] @ centred[1:]) / spread
     limit = (RARE * count**0.5 - 1) / count
     return round(found, 2) if found > max(limit, LEAST) else None
+
+
+def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
+    """Return the ranks of *values*, from 1 on; equal ones share the middle of theirs.
+
+    >>> _ranks([5.0, 7.0, 5.0, 1.0])
+    array([2.5, 4. , 2.5, 1. ])
+    """
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middles: NDArray[np.float64] = np.cumsum(counts) - (counts - 1) / 2
+    return middles[places]

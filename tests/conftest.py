@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rayscale.saved.files import keep
+from rayscale.suite.items import is_ours
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,6 +27,14 @@ def pytest_pycollect_makemodule(module_path: Path) -> None:
         "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests on the session's Ray cluster first: each other test ends it, for its own use.
+
+    So it starts once, and not once for each file.
+    """
+    items.sort(key=is_ours, reverse=True)
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +57,17 @@ Save = Callable[..., Path]
 @pytest.fixture
 def save(tmp_path: Path) -> Save:
     """Return a function that writes a launch into results/, in pytest-benchmark's format."""
+    return saver(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def save_once(tmp_path_factory: pytest.TempPathFactory) -> Save:
+    """Return the same, for what all tests of a file look at."""
+    return saver(tmp_path_factory.mktemp("once"))
+
+
+def saver(where: Path) -> Save:
+    """Return a function that writes a launch into results/ in the folder *where*."""
 
     def one(
         medians: Mapping[str, float],
@@ -74,7 +94,7 @@ def save(tmp_path: Path) -> Save:
                 **({"series": series} if series else {}),
             },
         } | changes
-        return keep(tmp_path / "results" / folder, name, json.dumps(contents).encode())
+        return keep(where / "results" / folder, name, json.dumps(contents).encode())
 
     return one
 
@@ -102,9 +122,23 @@ def record(case: str, seconds: float) -> dict[str, Any]:
     }
 
 
+SaveSeries = Callable[..., list[Path]]
+
+
 @pytest.fixture
-def save_series(save: Save) -> Callable[..., list[Path]]:
+def save_series(save: Save) -> SaveSeries:
     """Return a function that saves a series of launches, whose times differ by *spread*."""
+    return series_saver(save)
+
+
+@pytest.fixture(scope="module")
+def save_series_once(save_once: Save) -> SaveSeries:
+    """Return the same, for what all tests of a file look at."""
+    return series_saver(save_once)
+
+
+def series_saver(save: Save) -> SaveSeries:
+    """Return a function that saves a series of launches by *save*."""
 
     def several(
         medians: Mapping[str, float],

@@ -14,6 +14,7 @@ from rayscale.commands.group import COMMANDS
 from rayscale.saved import store
 from rayscale.saved.choice import choose
 from rayscale.saved.launches import Launch, read
+from tests.projects import PLAIN
 
 CASES = {"loop-serial-small": 0.03, "numpy-serial-small": 4e-5}
 SLOWER = CASES | {"loop-serial-small": 0.036}
@@ -340,8 +341,8 @@ def test_record_keeps_what_our_plug_in_saves(
     """A suite of ours has its words and its control, and each launch is kept once."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     Path("test_double.py").write_text(OURS)
-    arguments = ("--launches=1", "--", "-k", "serial", "--benchmark-max-time=0.01")
-    code, _, errors = rayscale("record", *arguments)
+    chosen = ("-k", "serial", "--benchmark-max-time=0.01")
+    code, _, errors = rayscale("record", "--launches=1", "--", *PLAIN, *chosen)
     assert code == 0, errors
     (file,) = Path("results").glob("*/*.json")
     launch = read(file)

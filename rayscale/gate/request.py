@@ -95,13 +95,13 @@ def admit(gate: Gate, kernels: Mapping[pytest.Item, Callable[..., Any]]) -> None
                 "revisions would run the same code; leave it out with -k"
             )
     common = [item for item, kernel in kernels.items() if not gate.missing(kernel)]
-    gate.admit(common)
-    gate.others += [(name, "removed") for name in gate.removed]
     if kernels and not common:
         raise pytest.UsageError(
             f"--against {gate.revision.name}: {gate.revision} has none of the "
             f"{len(kernels)} cases chosen; choose others with -k, or a revision that has them"
         )
+    gate.admit(common)
+    gate.others += [(name, "removed") for name in gate.removed]
 
 
 def settle(config: pytest.Config) -> Gate:

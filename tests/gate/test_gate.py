@@ -1,11 +1,11 @@
 """The gate from end to end: what it stops, what it lets pass, what it refuses."""
 
-import json
+import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,29 +13,124 @@ from typing import Any
 import pytest
 
 from rayscale.gate.request import _seconds, _seed, _share, parse_tolerance
-from tests.projects import surroundings
+from tests.projects import Run, run_pytest, write
 
-FAST = "-k=average and numpy-serial"  # 60 us a call: 20 pairs take a fifth of a second
-PATIENCE = 300  # seconds, for a run of some seconds
-SURE = "--false-alarm=0.001%"  # else one test in some hundreds fails by the chance that is promised
-# Decided after some seconds, on however busy a machine.
-ENOUGH = ("--pair-budget=120", "--gate-budget=240")
-# Error rates of 1e-300, which some thousand pairs would be needed for: never decided.
-NEVER_SURE = tuple(f"--{rate}=0.{299 * '0'}1" for rate in ("false-alarm", "miss"))
+# Three kernels, which take 1/64 s a call by a clock of their own.
+KERNELS = """
+from made_clock import takes
+
+@takes(1 / 64)
+def double_sum(rows):
+    return [row + row for row in rows]
+
+@takes(1 / 64)
+def double_product(rows):
+    return [2 * row for row in rows]
+
+@takes(1 / 64)
+def double_shift(rows):
+    return [row << 1 for row in rows]
+"""
+
+# It stands still but while a kernel is called.  So the verdicts are the same on every machine,
+# and nobody waits for them.  All times are sums of powers of two: no rounding makes a difference.
+MADE_CLOCK = """
+import functools
+
+now = 0.0
+
+def read():
+    return now
+
+def takes(seconds):
+    def timed(kernel):
+        @functools.wraps(kernel)
+        def run(rows):
+            global now
+            now += seconds
+            return kernel(rows)
+        return run
+    return timed
+"""
+CONFTEST = """
+import functools
+import made_clock
+
+def pytest_collection_finish():
+    from rayscale.gate import pairs
+
+    pairs.compare = functools.partial(pairs.compare, clock=made_clock.read)
+"""
+BENCHMARK = """
+import pytest
+import rayscale
+from mylib.double import double_product, double_shift, double_sum
+
+KERNELS = {"product": double_product, "sum": double_sum, "shift": double_shift}
+
+@rayscale.cases(KERNELS, sizes={"small": 4}, ways=[rayscale.serial, rayscale.ray_whole])
+def test_double(measure, size):
+    measure(list(range(size)), expected=[2 * number for number in range(size)])
+"""
+SETTINGS = """
+[tool.pytest.ini_options]
+pythonpath = [".", "../clock"]
+rayscale = true
+rayscale_subject = "mylib"
+"""
 
 
-def replace(file: Path, old: str, new: str) -> None:
-    """Write *new* in the place of *old*, which must be in *file*, once."""
-    text = file.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    file.write_text(text.replace(old, new), encoding="utf-8")
+def changed(text: str, *changes: tuple[str, str]) -> str:
+    """Return *text* with each of *changes*: what must be in it, once, and what takes its place."""
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+def marked(tolerance: str) -> str:
+    """Return the benchmark, held to a *tolerance* of its own."""
+    mark = f'@pytest.mark.tolerance("{tolerance}")'
+    return changed(BENCHMARK, ("def test_double", f"{mark}\ndef test_double"))
+
+
+# What the folder mylib holds in each revision but the last, oldest first.
+OTHER = {"mylib/other.py": "def halve(rows):\n    return [row / 2 for row in rows]\n"}
+REVISIONS: Mapping[str, Mapping[str, str]] = {
+    "empty": {},
+    "other": OTHER,
+    "borrower": OTHER | {"mylib/double.py": "import mylib.other\n"},
+    "unimportable": {"mylib/double.py": f"import nowhere\n{KERNELS}"},
+    "unlike": {
+        "mylib/double.py": changed(
+            KERNELS,
+            ("def double_sum(rows)", "def double_sum(*, rows)"),
+            ("return [2 * row", "return [3 * row"),
+            ("return [row << 1", "return [row << 2"),
+        )
+    },
+    "older": {"mylib/double.py": changed(KERNELS, ("double_shift", "double_again"))},
+}
+# What the working tree makes of the last: a quarter slower, twice as fast, and as it was.
+EDITED = changed(
+    KERNELS,
+    ("@takes(1 / 64)\ndef double_sum", "@takes(5 / 256)\ndef double_sum"),
+    ("@takes(1 / 64)\ndef double_product", "@takes(1 / 128)\ndef double_product"),
+)
+# By the real clock, in Ray's workers: far more than Ray takes for a call, on a busy machine too.
+SLEEPY = changed(KERNELS, ("return [2 * row", "__import__('time').sleep(0.1)\n    return [2 * row"))
 
 
 @dataclass(frozen=True)
-class Project:
-    """A copy of this project in a git repository of its own."""
+class Repository:
+    """A project in a git repository of its own."""
 
     root: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where its copies, and what the runs save, are beside it."""
+        return self.root.parent
 
     def git(self, *arguments: str) -> str:
         """Call git."""
@@ -48,325 +143,328 @@ class Project:
             text=True,
         ).stdout.strip()
 
-    def commit(self) -> None:
-        """Commit the tree as it is."""
-        self.git("add", ".")
-        self.git("commit", "--quiet", "--message=change")
+    def commit(self, name: str, files: Mapping[str, str]) -> None:
+        """Commit the project with *files* as its kernels, and tag it."""
+        shutil.rmtree(self.root / "mylib", ignore_errors=True)
+        write(self.root, files)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", f"--message={name}")
+        self.git("tag", name)
 
-    def gate(self, *arguments: str, **variables: str) -> tuple[int, str]:
-        """Run the gate; return its exit code and what it said."""
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no"),
-                *("--benchmark-only", SURE, *ENOUGH, *arguments),
-            ],
-            cwd=self.root,
-            env=surroundings(**variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
+    def copied(self, name: str, kernels: str) -> Path:
+        """Return a copy beside it, called *name*, whose working tree has other *kernels*."""
+        copy = shutil.copytree(self.root, self.folder / name)
+        return write(copy, {"mylib/double.py": kernels})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_other_repository() -> Iterator[None]:
+    """Let git know of no other repository, such as that whose hook runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """Return a project whose last commit is checked out."""
+    folder = tmp_path_factory.mktemp("gate")
+    write(folder / "clock", {"made_clock.py": MADE_CLOCK})
+    files = {
+        ".gitignore": "__pycache__/\n",
+        "conftest.py": CONFTEST,
+        "pyproject.toml": SETTINGS,
+        "benchmarks/test_double.py": BENCHMARK,
+        "benchmarks/lenient.py": marked("99%"),  # run where they are named
+        "benchmarks/strict.py": marked("1%"),
+    }
+    made = Repository(write(folder / "project", files))
+    made.git("init", "--quiet", "--initial-branch=main")
+    for name, kernels in REVISIONS.items():
+        made.commit(name, kernels)
+    made.commit("last", {"mylib/double.py": KERNELS})
+    return made
+
+
+TIMED = "--benchmark-only"
+SERIAL = (TIMED, "-m", "not ray")
+SUM = (*SERIAL, "-k=sum")
+# Error rates of 1e-300, which some thousand pairs would be needed for: never decided.
+NEVER_SURE = tuple(f"--{rate}=0.{299 * '0'}1" for rate in ("false-alarm", "miss"))
+UNSURE = ("--against=HEAD", *SUM, "--pair-budget=2", "--pair-seed=7", "--tolerance=3%", *NEVER_SURE)
+# By the real clock.  At 1 % one run in some hundreds would fail by the chance that is promised.
+# The slow case needs 36 pairs, some 5 s; a busy machine has its 40 s, and twice as many again.
+# The others pass, decided or not.
+REAL = ("--false-alarm=0.001%", "--tolerance=50%", "--pair-budget=40", "--gate-budget=1000")
+
+# What is run, by name: in which folder, with which arguments.
+RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "workers": ("sleepy", ("--against=HEAD", TIMED, "-k=sum or (product and ray)", *REAL)),
+    "none-chosen": ("project", ("--against=other", TIMED, "-k=nowhere")),
+    "same": ("project", ("--against=HEAD", *SERIAL, "-k=sum or product")),
+    "edited": ("edited", ("--against=HEAD", *SERIAL, "--gate-summary=../own.md")),
+    "older": ("project", ("--against=older", *SERIAL)),
+    "older-allowed": ("project", ("--against=older", *SERIAL, "--allow-removed")),
+    "unimportable": ("project", ("--against=unimportable", *SUM)),
+    "unlike": (
+        "project",
+        ("--against=unlike", *SERIAL, "--allow-changed=double shift serial small"),
+    ),
+    "no-folder": ("project", ("--against=empty", *SUM)),
+    "no-case": ("project", ("--against=other", *SUM)),
+    "borrower": ("project", ("--against=borrower", *SUM)),
+    "no-revision": ("project", ("--against=nowhere", *SUM)),
+    "no-page": ("project", ("--against=HEAD", *SUM, "--gate-summary=nowhere/page.md")),
+    "shallow": ("shallow", ("--against=HEAD~1", *SUM)),
+    "lenient": ("edited", ("benchmarks/lenient.py", "--against=HEAD", *SUM)),
+    "strict": ("edited", ("benchmarks/strict.py", "--against=HEAD", *SUM)),
+    "unsure": ("project", UNSURE),
+    "unsure-fails": ("project", (*UNSURE, "--unsure=fail")),
+    "pair-budget": ("project", ("--against=HEAD", *SUM, "--pair-budget=0.25")),
+    "gate-budget": ("project", ("--against=HEAD", *SUM, "--gate-budget=0.25")),
+    "untimed": ("project", ("--against=HEAD",)),
+}
+AT_ONCE = 3  # two cores have something to do while one run waits for Ray
+
+
+BEFORE = "what was on the page before\n"
+
+
+@pytest.fixture(scope="module")
+def running(repository: Repository) -> Iterator[dict[str, Future[Run]]]:
+    """Run them, some at the same time; what no test waits for any more is not begun."""
+    repository.copied("edited", EDITED)
+    (repository.copied("sleepy", SLEEPY) / "conftest.py").unlink()
+    source = repository.root.as_uri()
+    repository.git("clone", "--quiet", "--depth=1", source, str(repository.folder / "shallow"))
+
+    def gate(name: str) -> Run:
+        project, arguments = RUNS[name]
+        storage = write(repository.folder / "results" / name, {"page.md": BEFORE})
+        return run_pytest(
+            repository.folder / project,
+            # Hypothesis has nothing to do there, and takes seconds to be imported.
+            *("-p", "no:hypothesispytest", *arguments),
+            storage=storage,
+            variables={"GITHUB_STEP_SUMMARY": str(storage / "page.md"), "COLUMNS": "200"},
         )
-        return done.returncode, done.stdout
 
-    def saved(self) -> list[dict[str, Any]]:
-        """Return the benchmarks in the one file that was saved, apart from all runs."""
-        (file,) = (self.root / "results").rglob("*.json")
-        assert file.relative_to(self.root / "results").parts[0] == "gates"
-        benchmarks: list[dict[str, Any]] = json.loads(file.read_text())["benchmarks"]
-        return benchmarks
+    pool = ThreadPoolExecutor(AT_ONCE)
+    yield {name: pool.submit(gate, name) for name in RUNS}
+    pool.shutdown(cancel_futures=True)
 
-    def nap(self, seconds: str, kernel: str = "numpy") -> None:
-        """Have a kernel take *seconds* more: a number, or what gives one, anew each time."""
-        replace(
-            self.root / "kernels" / "moving_average.py",
-            old=f"def moving_average_{kernel}(",
-            new="def nap(kernel):\n"
-            "    import functools, time\n"
-            "    @functools.wraps(kernel)\n"
-            "    def sleepy(*given, **named):\n"
-            f"        time.sleep({seconds})\n"
-            "        return kernel(*given, **named)\n"
-            "    return sleepy\n\n"
-            f"@nap\ndef moving_average_{kernel}(",
-        )
+
+Ran = Callable[[str], Run]
 
 
 @pytest.fixture
-def project(tmp_path: Path, copy_project: Callable[[Path], Path]) -> Project:
-    """Return a clean project with one commit."""
-    root = tmp_path / "project"
-    root.mkdir()
-    project = Project(copy_project(root))
-    (root / ".gitignore").write_text("__pycache__/\n/results/\n")
-    project.git("init", "--quiet", "--initial-branch=main")
-    project.commit()
-    return project
+def ran(running: dict[str, Future[Run]]) -> Ran:
+    """Return a function that returns the run of a name, once it has ended."""
+    return lambda name: running[name].result()
 
 
-def test_same_code_passes(project: Project) -> None:
-    """The same code twice is the same, run serially and by Ray's workers; all is saved."""
-    code, output = project.gate("--against=HEAD", "-k=average and numpy and (serial or whole)")
-    sha = project.git("rev-parse", "HEAD")
+def gates(run: Run) -> dict[str, Any]:
+    """Return what was saved of each case, by its kernel."""
+    return {name.split("-")[0]: one["extra_info"]["gate"] for name, one in run.cases.items()}
 
-    assert code == 0, output
-    assert re.search(rf"= head against HEAD \({sha[:7]}\) =", output)
-    assert "At most 0.001 % chance of any false alarm among these 2 cases." in output
-    assert "what Ray gained" not in output
-    for benchmark in project.saved():
-        gate = benchmark["extra_info"]["gate"]
-        assert gate["verdict"] in ("same", "faster")  # a layout may make either copy faster
+
+def test_same_code_passes(ran: Ran, repository: Repository) -> None:
+    """The same code twice is the same; what was seen is shown and saved, apart from all runs."""
+    run = ran("same")
+    sha = repository.git("rev-parse", "HEAD")
+    (file,) = run.saved
+
+    assert run.exit_code == 0, run.output
+    assert re.search(rf"= head against HEAD \({sha[:7]}\) =", run.output)
+    assert "At most 1 % chance of any false alarm among these 2 cases." in run.output
+    assert "what Ray gained" not in run.output
+    assert file.parts[-3] == "gates"
+    for gate in gates(run).values():
+        assert gate["verdict"] == "same"
         assert gate["base_sha"] == sha
         assert gate["dirty"] is False
-        assert gate["false_alarm"] == pytest.approx(0.00001 / 2)  # shared by both
-        assert f"--pair-seed {gate['seed']} replays the draws" in output
-        assert sum(len(loading) for loading in gate["raw_pairs"]) == sum(gate["pairs"]) >= 20
+        assert gate["false_alarm"] == pytest.approx(0.01 / 2)  # shared by both
+        assert f"--pair-seed {gate['seed']} replays the draws" in run.output
+        assert sum(len(loading) for loading in gate["raw_pairs"]) == sum(gate["pairs"]) == 20
 
 
-def test_slower_kernel_fails(project: Project, tmp_path: Path) -> None:
+def test_slower_kernel_fails(ran: Ran) -> None:
     """A kernel that the tree makes slower fails its case in one sentence, and no other."""
-    project.nap("0.0001")
-    page = tmp_path / "page.md"
-    page.write_text("before\n")
-    code, output = project.gate(
-        *(
-            "--against=HEAD",
-            "-k=average and (numpy or pandas) and serial",
-            f"--gate-summary={tmp_path}/own.md",
-        ),
-        GITHUB_STEP_SUMMARY=str(page),
-    )
+    run = ran("edited")
     sentence = (
-        r"^moving_average numpy serial small: \d+ % slower than HEAD \([0-9a-f]{7}\), "
-        r"99 % interval \d+ to \d+ %, \d+ \+ \d+ pairs$"
+        r"^double sum serial small: 25 % slower than HEAD \([0-9a-f]{7}\), "
+        r"99 % interval 25 to 25 %, \d+ \+ \d+ pairs$"
     )
 
-    assert code == 1, output
-    assert re.search(sentence, output, flags=re.MULTILINE)
-    assert "Traceback" not in output
-    assert "1 failed, 1 passed" in output, output
-    assert re.search(r"\| moving_average numpy serial small .*\| slower", page.read_text())
-    assert page.read_text() == "before\n" + (tmp_path / "own.md").read_text()
-    assert [one["extra_info"]["gate"]["dirty"] for one in project.saved()] == [True, True]
+    assert run.exit_code == 1, run.output
+    assert re.search(sentence, run.output, flags=re.MULTILINE)
+    assert "Traceback" not in run.output
+    assert "1 failed, 2 passed" in run.output, run.output
+    verdicts = {kernel: gate["verdict"] for kernel, gate in gates(run).items()}
+    assert verdicts == {"sum": "slower", "product": "faster", "shift": "same"}
+    assert [gate["dirty"] for gate in gates(run).values()] == [True] * 3
 
 
-def test_slower_kernel_fails_in_rays_workers(project: Project) -> None:
+def test_table_is_written_where_it_is_asked_for(ran: Ran, repository: Repository) -> None:
+    """--gate-summary names a file for the table; the page that CI shows gets it at its end."""
+    ran("edited")
+    own = (repository.folder / "own.md").read_text()
+    page = (repository.folder / "results" / "edited" / "page.md").read_text()
+
+    assert re.search(r"\| double sum serial small .*\| slower", own)
+    assert page == BEFORE + own
+
+
+def test_slower_kernel_fails_in_rays_workers(ran: Ran) -> None:
     """A slowdown in what the workers run fails the Ray case, and no other."""
-    project.nap("0.005")
-    code, output = project.gate("--against=HEAD", "-k=average and (numpy-ray_whole or pandas)")
+    run = ran("workers")
 
-    assert code == 1, output
-    assert "moving_average numpy ray_whole cpus1 small: " in output
-    assert "1 failed, 1 passed" in output, output
-
-
-def test_faster_kernel_is_called_faster(project: Project) -> None:
-    """Half the time is faster; 25 ms, so that no delay of the machine's makes up for it."""
-    project.nap("0.05")
-    project.commit()
-    replace(project.root / "kernels" / "moving_average.py", "time.sleep(0.05)", "time.sleep(0.025)")
-    code, output = project.gate("--against=HEAD", FAST)
-
-    assert code == 0, output
-    assert [one["extra_info"]["gate"]["verdict"] for one in project.saved()] == ["faster"]
+    assert run.exit_code == 1, run.output
+    assert "double product ray_whole cpus1 small: " in run.output
+    assert "1 failed, 2 passed" in run.output, run.output
+    assert gates(run)["product"]["head"] >= 0.1
 
 
-def test_new_kernel_is_listed(project: Project) -> None:
+def test_new_kernel_is_listed(ran: Ran) -> None:
     """A kernel that the base lacks is new: not compared, not failed, not counted."""
-    matrix = project.root / "benchmarks" / "matrix.py"
-    name = "moving_average_fresh"
-    replace(
-        matrix, old="    moving_average_loop,\n", new=f"    moving_average_loop,\n    {name},\n"
-    )
-    replace(
-        matrix,
-        old='    + cases({"pandas":',
-        new=f'    + cases({{"fresh": {name}}}, sizes={{"small": SMALL}}, ways=[serial])\n'
-        '    + cases({"pandas":',
-    )
-    source = project.root / "kernels" / "moving_average.py"
-    source.write_text(
-        source.read_text() + "\n\ndef moving_average_fresh(data):\n"
-        "    return moving_average_pandas(data)\n"
-    )
-    code, output = project.gate("--against=HEAD", "-k=average and (fresh or numpy) and serial")
+    run = ran("older-allowed")
 
-    assert code == 0, output
-    assert re.search(r"moving_average fresh serial small .* new$", output, flags=re.MULTILINE)
-    assert "among these 1 case." in output
+    assert run.exit_code == 0, run.output
+    assert "2 passed, 1 skipped" in run.output
+    assert re.search(r"double shift serial small .* new$", run.output, flags=re.MULTILINE)
+    assert "among these 2 cases." in run.output
 
 
-def test_removed_kernel_fails_unless_allowed(project: Project) -> None:
+def test_removed_kernel_fails_unless_allowed(ran: Ran) -> None:
     """A public function that is gone fails the gate; --allow-removed lists it all the same."""
-    source = project.root / "kernels" / "timer.py"
-    source.write_text(source.read_text() + "\n\ndef timer_old(calls):\n    return calls\n")
-    project.commit()
-    project.git("revert", "--no-edit", "HEAD")
-
-    code, output = project.gate("--against=HEAD~1", FAST)
-    assert code == 1, output
-    assert re.search(r"timer\.timer_old .* removed", output)
-    assert project.gate("--against=HEAD~1", "--allow-removed", FAST)[0] == 0
+    for name, code in (("older", 1), ("older-allowed", 0)):
+        run = ran(name)
+        assert run.exit_code == code, run.output
+        assert re.search(r"double\.double_again .* removed$", run.output, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "sentence"),
+    ("name", "kernel", "sentence"),
     [
-        ("import pandas as pd", "import pandas as pd, nowhere", "cannot be imported (Module"),
-        ("data: ArrayLike, window: SupportsIndex = 10", "data, *, window", "raises TypeError: "),
-        (
-            "np.divide(sums[: len(ends)], window",
-            "np.divide(sums[: len(ends)], 11",
-            "another result",
-        ),
+        ("unimportable", "sum", "cannot be imported (ModuleNotFoundError: "),
+        ("unlike", "sum", "raises TypeError: "),
+        ("unlike", "product", "gives another result ("),
     ],
     ids=["import", "signature", "result"],
 )
-def test_base_that_cannot_be_compared_fails_unless_allowed(
-    project: Project, old: str, new: str, sentence: str
+def test_base_that_cannot_be_compared_fails(
+    ran: Ran, name: str, kernel: str, sentence: str
 ) -> None:
     """A base that does not import, take the call or give the result is an error that says so."""
-    source = project.root / "kernels" / "moving_average.py"
-    good = source.read_text()
-    place = good.index("def moving_average_numpy") if "ArrayLike," in old else 0
-    source.write_text(good[:place] + good[place:].replace(old, new, 1))
-    project.commit()
-    source.write_text(good)
+    run = ran(name)
+    case = f"double {kernel} serial small"
 
-    code, output = project.gate("--against=HEAD", FAST)
-    assert code == 1, output
+    assert run.exit_code == 1, run.output
     assert re.search(
-        r"^moving_average numpy serial small: HEAD \([0-9a-f]{7}\) ", output, re.MULTILINE
+        rf"^{case}: {name} \([0-9a-f]{{7}}\) {re.escape(sentence)}.*; "
+        rf'--allow-changed="{case}" lets it pass$',
+        run.output,
+        flags=re.MULTILINE,
     )
-    assert sentence in output
 
-    if sentence != "another result":
-        return  # one of them is enough to see that it can be allowed
-    name = "moving_average numpy serial small"
-    code, output = project.gate("--against=HEAD", FAST, f"--allow-changed={name}")
-    assert code == 0, output
-    assert re.search(rf"{name} .* changed: HEAD", output)
+
+def test_base_that_cannot_be_compared_passes_if_allowed(ran: Ran) -> None:
+    """What --allow-changed names is listed with the reason, and does not fail."""
+    run = ran("unlike")
+
+    assert "2 failed, 1 passed" in run.output
+    assert re.search(r"double shift serial small .* changed: unlike \(.*another result", run.output)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("name", "sentence"),
     [
-        (["--against=nowhere"], 'there is no revision "nowhere" here'),
-        (["--against=borrower"], "kernels/timer.py:1 imports kernels.moving_average in borrower"),
-        (["--against=empty"], "has no folder kernels/"),
-        (["--against=other"], "has none of the 1 cases chosen; choose others with -k"),
-        (["--against=HEAD", "--gate-summary=nowhere/page.md"], 'cannot write to "nowhere/page.md"'),
+        ("no-revision", 'there is no revision "nowhere" here'),
+        ("borrower", "mylib/double.py:1 imports mylib.other in borrower"),
+        ("no-folder", "has no folder mylib/"),
+        ("no-case", "has none of the 1 cases chosen; choose others with -k"),
+        ("no-page", 'cannot write to "nowhere/page.md"'),
+        ("shallow", "fetch-depth: 0"),
+        ("strict", "test_double[sum-serial-small], mark tolerance: 1% is below 2 %"),
+        ("untimed", "give --benchmark-only, too"),
     ],
 )
-def test_gate_that_cannot_be_is_a_usage_error(
-    project: Project, arguments: list[str], sentence: str
-) -> None:
+def test_gate_that_cannot_be_is_a_usage_error(ran: Ran, name: str, sentence: str) -> None:
     """What makes the comparison impossible ends it with one line and exit code 4."""
-    (project.root / "kernels" / "timer.py").write_text("import kernels.moving_average\n")
-    project.commit()
-    project.git("tag", "borrower")
-    project.git("rm", "--quiet", "kernels/moving_average.py", "kernels/timer.py")
-    project.git("commit", "--quiet", "--message=other")
-    project.git("tag", "other")
-    project.git("rm", "--quiet", "-r", "kernels")
-    project.git("commit", "--quiet", "--message=empty")
-    project.git("tag", "empty")
-    project.git("reset", "--quiet", "--hard", "HEAD~3")
+    run = ran(name)
 
-    assert_refused(*project.gate("--quiet", FAST, *arguments), sentence)
+    assert run.exit_code == 4, run.output
+    assert sentence in run.output
+    assert len([line for line in run.output.splitlines() if "ERROR" in line]) == 1
+    assert "Traceback" not in run.output
 
 
-def test_gate_in_a_shallow_clone_says_what_to_fetch(project: Project, tmp_path: Path) -> None:
-    """Where the base is not in the clone, the message says how to get it."""
-    project.git("commit", "--quiet", "--allow-empty", "--message=second")
-    project.git("clone", "--quiet", "--depth=1", f"file://{project.root}", f"{tmp_path}/clone")
+def test_nothing_chosen_is_nothing_compared(ran: Ran) -> None:
+    """Where no case is chosen there is no table, whatever the base has and the head lacks."""
+    run = ran("none-chosen")
 
-    assert_refused(*Project(tmp_path / "clone").gate(FAST, "--against=HEAD~1"), "fetch-depth: 0")
-
-
-def assert_refused(code: int, output: str, sentence: str) -> None:
-    """Assert that a run ended with one line, and with 4."""
-    assert code == 4, output
-    assert sentence in output
-    assert len([line for line in output.splitlines() if "ERROR" in line]) == 1
-    assert "Traceback" not in output
+    assert run.exit_code == 5, run.output
+    assert "removed" not in run.output
+    assert "Traceback" not in run.output
 
 
-def test_mark_sets_the_tolerance_of_its_benchmark(project: Project) -> None:
-    """A marked benchmark is held to its own tolerance; below 2 % it is refused like the option."""
-    project.nap("0.01")
-    benchmark = project.root / "benchmarks" / "test_moving_average.py"
-    replace(benchmark, old="import numpy as np\n", new="import numpy as np\nimport pytest\n")
-    replace(benchmark, old="\ndef test_", new='\n@pytest.mark.tolerance("99%")\ndef test_')
-    project.commit()
-    project.root.joinpath("kernels/moving_average.py").write_text(
-        project.root.joinpath("kernels/moving_average.py").read_text().replace("0.01)", "0.012)")
-    )
-    code, output = project.gate("--against=HEAD", FAST)
+def test_mark_sets_the_tolerance_of_its_benchmark(ran: Ran) -> None:
+    """A marked benchmark is held to its own tolerance: 25 % slower is inside 99 %."""
+    run = ran("lenient")
 
-    assert code == 0, output
-    assert [one["extra_info"]["gate"]["tolerance"] for one in project.saved()] == [0.99]
-    assert "Code slower by 99 % or more" in output
-
-    replace(benchmark, old='"99%"', new='"1%"')
-    sentence = "test_moving_average[numpy-serial-small], mark tolerance: 1% is below 2 %"
-    assert_refused(*project.gate("--against=HEAD", FAST), sentence)
+    assert run.exit_code == 0, run.output
+    assert gates(run)["sum"]["tolerance"] == 0.99
+    assert "same: 25 % slower, inside the tolerance" in run.output
+    assert "Code slower by 99 % or more" in run.output
 
 
-def test_unsure_passes_with_a_warning_or_fails_on_request(project: Project) -> None:
-    """What time ends before it is certain is unsure: said, and a failure where none is wanted.
+def test_unsure_passes_with_a_warning_or_fails_on_request(ran: Ran) -> None:
+    """What time ends before it is certain is unsure: said, and a failure where none is wanted."""
+    passed, failed = ran("unsure"), ran("unsure-fails")
 
-    The 20 pairs that are compared take 80 ms of the 2 s.
-    """
-    project.nap("__import__('random').random() / 500")
-    project.commit()
-    asked = ("--against=HEAD", FAST, "--pair-budget=2", "--pair-seed=7", "--tolerance=3%")
-    code, output = project.gate(*asked, *NEVER_SURE)
-    first = head_first(project)
-    assert code == 0, output
-    assert re.search(r"numpy serial small .* unsure: ", output)
-    assert "warning: 1 unsure, and passed: a larger --pair-budget decides more" in output
+    assert passed.exit_code == 0, passed.output
+    assert re.search(r"sum serial small .* unsure: ", passed.output)
+    assert "warning: 1 unsure, and passed: a larger --pair-budget decides more" in passed.output
+    assert failed.exit_code == 1, failed.output
+    assert re.search(r"^double sum serial small: unsure, ", failed.output, re.MULTILINE)
+
+
+def test_doubtful_wishes_are_warned_of(ran: Ran) -> None:
+    """A tolerance that a copy's layout can reach, and draws that are no longer random."""
+    output = ran("unsure").output
+
     assert "warning: a tolerance below 5%" in output
     assert "warning: the draws were replayed" in output
 
-    shutil.rmtree(project.root / "results")
-    code, output = project.gate(*asked, *NEVER_SURE, "--unsure=fail")
-    assert code == 1, output
-    assert re.search(r"^moving_average numpy serial small: unsure, ", output, re.MULTILINE)
-    assert head_first(project) == first  # the same seed draws the same orders
+
+def test_same_seed_draws_the_same_orders(ran: Ran) -> None:
+    """--pair-seed replays which of base and head was called first, pair by pair."""
+    orders = [
+        [pair["head_first"] for pair in gates(ran(name))["sum"]["raw_pairs"][0]]
+        for name in ("unsure", "unsure-fails")
+    ]
+    assert orders[0] == orders[1]
+    assert len(orders[0]) == 64  # 2 s of pairs of 2 / 64 s
+    assert set(orders[0]) == {True, False}
 
 
-def head_first(project: Project) -> list[bool]:
-    """Return which of the first 20 pairs had the head's call first."""
-    (one,) = project.saved()
-    pairs = one["extra_info"]["gate"]["raw_pairs"][0]
-    assert len(pairs) >= 20
-    return [pair["head_first"] for pair in pairs[:20]]
-
-
-@pytest.mark.parametrize("option", ["--pair-budget", "--gate-budget"])
-def test_budget_too_small_fails_with_one_that_is_not(project: Project, option: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("pair-budget", "and its budget is 250 ms; give --pair-budget 1 or leave the case out"),
+        (
+            "gate-budget",
+            "and 250 ms of the session's 250 ms are left; give --gate-budget 1 or more",
+        ),
+    ],
+)
+def test_budget_too_small_fails_with_one_that_is_not(ran: Ran, name: str, sentence: str) -> None:
     """A case that cannot have 20 pairs is refused, with the budget that it needs."""
-    code, output = project.gate("--against=HEAD", FAST, f"{option}=0.001")
+    run = ran(name)
 
-    assert code == 1, output
-    assert re.search(rf"numpy serial small: 20 pairs take .* 1\.00 ms.* give {option} \d", output)
-
-
-def test_gate_without_benchmark_only_is_a_usage_error(project: Project) -> None:
-    """Without --benchmark-only nothing is timed, so nothing can be compared."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--against=HEAD"],
-        cwd=project.root,
-        env=surroundings(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 4
-    assert "give --benchmark-only, too" in done.stderr
+    assert run.exit_code == 1, run.output
+    assert f"sum serial small: 20 pairs take 625 ms, {sentence}" in run.output
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import Run, run_pytest, write
+from tests.projects import QUICK, Run, run_pytest, write
 
 HEAVY = ("numpy", "scipy", "ray", "rich", "cpuinfo", "pandas", "matplotlib", "psutil")
 OURS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_MMAP_THRESHOLD_", "RAY_AUTH_MODE")
@@ -61,7 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def untouched(project: Path) -> Run:
     """Return a run of it, in which pytest-benchmark times as it does by default."""
-    return run_pytest(project, "-p", "no:regressions", "-p", "no:hypothesispytest")
+    return run_pytest(project, "-p", "no:regressions")
 
 
 def test_session_passes(untouched: Run) -> None:
@@ -93,7 +93,7 @@ def test_session_writes_nothing(project: Path, untouched: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "variables", "tests"),
     [
-        pytest.param(["-p", "no:rayscale"], {}, 5, id="no-rayscale"),
+        pytest.param(["-p", "no:rayscale", QUICK], {}, 5, id="no-rayscale"),
         pytest.param(["-p", "no:benchmark", "-k", "not plain"], {}, 4, id="no-benchmark"),
         pytest.param(
             ["-k", "not plain"], {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, 4, id="no-autoload"

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from pytest_regressions.file_regression import FileRegressionFixture
 
+from rayscale.commands.group import rayscale
 from rayscale.report import contents, over_time, page, subject
 from rayscale.report.contents import Report
 from rayscale.report.drawing import OWN, palette
@@ -133,20 +135,26 @@ def text_of(report: Report) -> str:
     return page.markdown(report)
 
 
-@pytest.fixture
-def run(save: Save) -> Path:
+@pytest.fixture(scope="module")
+def run(save_once: Save) -> Path:
     """Return the file of a whole run."""
-    return save({}, name="run", benchmarks=cases() + probes())
+    return save_once({}, name="run", benchmarks=cases() + probes())
 
 
-def test_report_is_as_it_was(run: Path, file_regression: FileRegressionFixture) -> None:
+@pytest.fixture(scope="module")
+def report(run: Path) -> Report:
+    """Return the report on it, whose charts are drawn once."""
+    return reported(run)
+
+
+def test_report_is_as_it_was(report: Report, file_regression: FileRegressionFixture) -> None:
     """Sentences, tables and links to the charts, as Markdown; renewed by --force-regen."""
-    file_regression.check(page.markdown(reported(run), "charts"), extension=".md")
+    file_regression.check(page.markdown(report, "charts"), extension=".md")
 
 
-def test_report_answers_with_figures(run: Path) -> None:
+def test_report_answers_with_figures(report: Report) -> None:
     """What Ray gains and loses, how long a task must be, what it costs: as the run was made."""
-    first, *others = reported(run).sentences
+    first, *others = report.sentences
     # Serial 2.7 s, two blocks 1.37 s; the rows 0.6 * 2.7 + 0.4 = 2.02 s; whole 2.72 s.
     assert first.startswith("Moving average of 1000x1000 (article), loop kernel: ray_blocks")
     assert "ray_blocks on 2 CPUs is 1.97x [1.93, 2.01] (n=9) as fast as serial" in first
@@ -169,33 +177,33 @@ def test_report_answers_with_figures(run: Path) -> None:
     assert "above 100 KiB, each task costs 650 us [650 us, 650 us] and each MiB that is" in text
 
 
-def test_prediction_stands_beside_what_was_measured(run: Path) -> None:
+def test_prediction_stands_beside_what_was_measured(report: Report) -> None:
     """Rows on 2 CPUs: 2.7 s / 2, 1000 tasks of 0.4 ms and 16 MB: 1.77 s; measured 2.02 s."""
     line = next(
         one
-        for one in text_of(reported(run)).splitlines()
+        for one in text_of(report).splitlines()
         if "ray\\_per\\_row on 2 CPUs" in one and "1,000" in one
     )
     assert re.search(r"1\.35 s .*1\.77 s .*2\.02 s .*1\.14", line)
 
 
-def test_same_runs_give_the_same_bytes(run: Path) -> None:
+def test_same_runs_give_the_same_bytes(run: Path, report: Report) -> None:
     """The page and its charts do not depend on when or how often they are made."""
-    assert page.page(reported(run)) == page.page(reported(run))
+    assert page.page(reported(run)) == page.page(report)
 
 
-def test_page_is_small_and_asks_for_nothing(run: Path) -> None:
+def test_page_is_small_and_asks_for_nothing(report: Report) -> None:
     """Under 2 MB, and no address in it but names of formats."""
-    text = page.page(reported(run))
+    text = page.page(report)
     assert len(text.encode()) < 2_000_000
     addresses = set(re.findall(r"https?://[^\"' )]+", text))
     assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
     assert "<text" in text  # text stays text
 
 
-def test_ids_are_unique_in_the_page(run: Path) -> None:
+def test_ids_are_unique_in_the_page(report: Report) -> None:
     """Charts stand side by side: none refers to another one's parts."""
-    text = page.page(reported(run))
+    text = page.page(report)
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
     referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
@@ -233,7 +241,13 @@ def without_data(benchmarks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "ray_blocks on 1 CPU is about as fast as serial, 1.00x [0.98, 1.02]",
         ),
         (
-            without_data(cases()),
+            without_data(
+                [
+                    case("loop", way, cpus, size, seconds)
+                    for size, seconds in (("small", 0.03), ("article", 3.0))
+                    for way, cpus in (("serial", 1), ("ray_blocks", 2))
+                ]
+            ),
             "ray_blocks on 2 CPUs has too few timings to be compared with serial",
         ),
         ([timed("test_sort", [1.0, 1.1], {"n": 3})], "it cannot tell whether Ray pays"),
@@ -379,8 +393,9 @@ def test_ways_of_running_have_styles_of_their_own() -> None:
     assert palette(reversed(ways)) == looks
 
 
-def test_overhead_comes_from_the_newest_run_that_has_probes(run: Path, save: Save) -> None:
+def test_overhead_comes_from_the_newest_run_that_has_probes(save: Save) -> None:
     """A run without probes is explained by those of an earlier run, which is named."""
+    run = save({}, name="run", benchmarks=cases() + probes())
     later = {"datetime": "2026-11-25T08:00:00+00:00"}
     bare = save({}, name="bare", benchmarks=cases(), **later)
     elsewhere = save({}, name="far", benchmarks=probes(), folder="there-2cpu", **later)
@@ -391,22 +406,23 @@ def test_overhead_comes_from_the_newest_run_that_has_probes(run: Path, save: Sav
     assert "A task must last" not in " ".join(reported(bare).sentences)
 
 
-def test_overhead_is_looked_for_in_all_runs_of_the_machine(run: Path, save: Save) -> None:
+def test_overhead_is_looked_for_in_all_runs_of_the_machine(save: Save) -> None:
     """The history of a named run is what has its name; the probes may have another one."""
+    run = save({}, name="run", benchmarks=cases() + probes())
     for day in (25, 26):
         later = {"datetime": f"2026-11-{day}T08:00:00+00:00"}
         save({}, name="bare", benchmarks=cases(), **later)
     results = run.parents[1]
-    command = [sys.executable, "-m", "rayscale", f"--results={results}", "report", "--format=md"]
     pattern = str(run.parent / "*_bare.json")
-    done = subprocess.run([*command, pattern], capture_output=True, text=True, check=True)
-    assert "A task must last" in done.stdout
-    assert "(Probes of run run, 2026-11-24, Ray 2.60.0.)" in done.stdout
+    done = CliRunner().invoke(rayscale, [f"--results={results}", "report", "--format=md", pattern])
+    assert done.exit_code == 0, done.output
+    assert "A task must last" in done.output
+    assert "(Probes of run run, 2026-11-24, Ray 2.60.0.)" in done.output
 
 
-def test_tables_have_their_headings(run: Path) -> None:
+def test_tables_have_their_headings(report: Report) -> None:
     """Each column of a table says what it holds, and what its intervals are."""
-    tables = {table.title: table for one in reported(run).sections for table in one.tables}
+    tables = {table.title: table for one in report.sections for table in one.tables}
     assert tables["moving_average small (100 x 100)"].headings == (
         *("kernel", "implementation", "CPUs", "median (n rounds)", "speed-up [95 %]"),
         "efficiency",
@@ -475,9 +491,8 @@ def test_only_what_draws_imports_matplotlib() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_charts_are_written_and_stand_alone(run: Path, tmp_path: Path) -> None:
+def test_charts_are_written_and_stand_alone(report: Report, tmp_path: Path) -> None:
     """Each chart is a file of its own, which Markdown links to."""
-    report = reported(run)
     files = page.write_charts(report, tmp_path / "charts")
     linked = re.findall(r"\]\(charts/([^)]+)\)", page.markdown(report, "charts"))
     assert sorted(linked) == sorted(file.name for file in files)

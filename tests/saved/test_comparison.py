@@ -173,6 +173,7 @@ def test_identical_launches_find_a_slowdown_for_certain() -> None:
     assert {case.verdict for case in compared.cases} == {"same"}
 
 
+@pytest.mark.usefixtures("fewer_permutations")
 @pytest.mark.parametrize(("old", "new", "most"), [(10, 10, 10), (10, 5, 16)])
 def test_sets_that_spread_differently_alarm_rarely(old: int, new: int, most: int) -> None:
     """New launches spread three times as far, 24 cases at the edge: few false alarms all the same.
@@ -237,6 +238,7 @@ def test_no_common_case_is_refused(
         compare(launched(), others, LIMITS)
 
 
+@pytest.mark.usefixtures("fewer_permutations")
 def test_power_that_is_printed_is_the_rate_of_finding() -> None:
     """At a launch spread of 4 % the printed power is how often +10 % is found."""
     draw = np.random.default_rng(5)

@@ -22,6 +22,7 @@ def weighed(old: Floats, new: Floats, *, paired: bool = False) -> list[Evidence]
     return weigh(old, new, LIMITS, margin=0.0 if paired else 0.025, paired=paired)
 
 
+@pytest.mark.usefixtures("fewer_permutations")
 def test_same_is_rarely_wrong_where_the_sets_spread_differently() -> None:
     """5 new launches that spread three times as far as 10 old ones, 5 % slower: 1 % are 'same'."""
     rng = np.random.default_rng(11)

@@ -127,18 +127,21 @@ def rate(
     return alarms / 400
 
 
+@pytest.mark.usefixtures("fewer_permutations")
 def test_false_alarms_are_as_rare_as_promised() -> None:
     """Identical code: any of 12 cases is called slower in 1 % of comparisons, and not more."""
     found = rate(np.random.default_rng(1), slowdown=0.0)
     assert found <= 0.025, found  # 10 of 400; at 1 %, more come with probability 0.003
 
 
+@pytest.mark.usefixtures("fewer_permutations")
 def test_slowdowns_are_found() -> None:
     """+10 % in one of 12 cases, at a launch spread of 2 %, is found nearly always."""
     found = rate(np.random.default_rng(2), slowdown=0.1)
     assert found >= 0.95, found
 
 
+@pytest.mark.usefixtures("fewer_permutations")
 def test_days_that_differ_need_the_shift() -> None:
     """A common day effect of 2 % makes identical code alarm, but not beyond half the tolerance."""
     exact = rate(np.random.default_rng(3), slowdown=0.0, day=0.02)

@@ -1,9 +1,10 @@
 """The suite's options: what they select, and what they say where they make no sense."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from rayscale.suite import parameters, probe
 from rayscale.suite.case import Cases
 from rayscale.suite.options import default_cpus, given, parse_address, parse_cpus, parse_sizes
 from rayscale.suite.parameters import Choice
-from tests.projects import ROOT, run_pytest
+from tests.projects import ROOT, Run, at_once, run_pytest
 
 CASES = "benchmarks/test_moving_average.py::test_moving_average"
 NAPS = "benchmarks/test_timer.py::test_timer"
@@ -25,8 +26,6 @@ ROLLOUTS = "benchmarks/test_rollout.py::test_rollout"
 IN_PAIRS = ("ray_actors", "ray_shared", "ray_pool", "process_pool", "joblib", "thread_pool")
 TOO_MANY = usable_cpus() + 1
 CHOSEN = "(blocks or tasks or submission) and not rollout"
-
-Collect = Callable[..., tuple[int, list[str]]]
 
 cpus_advice = "give counts such as --cpus 1,2,4"
 LENGTHS = "steps1, steps10, steps100, steps30, steps300"
@@ -66,16 +65,42 @@ def pytest_terminal_summary(terminalreporter):
 """
 
 
+# The options for which benchmarks are collected, by name.
+COLLECTED = {
+    "article": ("--cpus=1,2", "--sizes=article"),
+    "nothing": ("--sizes=large", "-k=timer"),
+    "some": ("-m=ray", "-k=blocks or tasks or submission", "--cpus=1,2", "--sizes=small"),
+    "too many": (f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed"),
+}
+
+# The options with which four naps of 0.1 s, by their own clock, are timed in two rounds.
+LONG = ("--benchmark-min-rounds=2", "--benchmark-max-time=0.4", "--benchmark-timer=counted.clock")
+TIMED = {
+    "long": (),
+    "short": ("--benchmark-max-time=0.6",),
+    "warmed up": ("--benchmark-warmup=on", "--benchmark-warmup-iterations=1"),
+}
+
+
 @pytest.fixture(scope="module")
-def collect() -> Collect:
-    """Return how to get pytest's exit code and the benchmarks that it collects for options."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Run]]]:
+    """Start to collect, and to time, with each of them."""
+    folder = tmp_path_factory.mktemp("options")
+    (folder / "counted.py").write_text(COUNTED)
+    project, path = (ROOT, "benchmarks"), {"PYTHONPATH": str(folder)}
+    collect = partial(run_pytest, *project, "--collect-only", "-q")
+    naps = ("-p", "counted", "--benchmark-only", "--sizes=small", "-k=timer-serial-small", *LONG)
+    time = partial(run_pytest, *project, *naps, variables=path)
+    runs = {name: partial(collect, *options) for name, options in COLLECTED.items()}
+    for name, options in TIMED.items():
+        runs[name] = partial(time, *options, storage=folder / name)
+    with at_once(runs) as running:
+        yield running
 
-    @cache
-    def collected(*arguments: str) -> tuple[int, list[str]]:
-        run = run_pytest(ROOT, "benchmarks", "--collect-only", "-q", *arguments)
-        return run.exit_code, [line for line in run.output.splitlines() if "::" in line]
 
-    return collected
+def collected(run: Run) -> list[str]:
+    """Return the ids of what a run has collected."""
+    return [line for line in run.output.splitlines() if "::" in line]
 
 
 @pytest.mark.parametrize(
@@ -161,9 +186,9 @@ def test_options_that_make_no_sense_end_the_run(option: str, sentence: str) -> N
     assert "Traceback" not in run.output
 
 
-def test_ids_are_public(collect: Collect) -> None:
+def test_ids_are_public(running: dict[str, Future[Run]]) -> None:
     """Saved runs are matched by these ids; serial and ray_whole are there once, not per count."""
-    _, ids = collect("--cpus=1,2", "--sizes=article")
+    ids = collected(running["article"].result())
 
     others = ("submission", "policy", "overhead")
     assert [one for one in ids if not any(other in one for other in others)] == [
@@ -258,17 +283,19 @@ def test_sizes_large_has_no_loop_and_no_timer() -> None:
     assert ids_of(matrix.naps, sizes=("large",)) == []
 
 
-def test_sizes_without_a_case_select_nothing(collect: Collect) -> None:
+def test_sizes_without_a_case_select_nothing(running: dict[str, Future[Run]]) -> None:
     """A benchmark that has no case at the sizes asked for is left out, and does not pass."""
-    assert collect("--sizes=large", "-k=timer") == (5, [])
+    run = running["nothing"].result()
+
+    assert (run.exit_code, collected(run)) == (5, [])
 
 
-def test_cpus_and_sizes_select_along_with_pytests_own(collect: Collect) -> None:
+def test_cpus_and_sizes_select_along_with_pytests_own(running: dict[str, Future[Run]]) -> None:
     """Mark, expression, counts and sizes narrow the choice together; naps keep their counts.
 
     Probes have a size of their own, which is not asked for here.
     """
-    _, ids = collect("-m=ray", f"-k={CHOSEN}", "--cpus=1,2", "--sizes=small")
+    ids = collected(running["some"].result())
 
     assert ids == [
         f"{CASES}[loop-ray_blocks-cpus1-small]",
@@ -282,9 +309,11 @@ def test_cpus_and_sizes_select_along_with_pytests_own(collect: Collect) -> None:
     ]
 
 
-def test_cpus_above_the_cores_are_marked_oversubscribed(collect: Collect) -> None:
+def test_cpus_above_the_cores_are_marked_oversubscribed(
+    running: dict[str, Future[Run]],
+) -> None:
     """They run because they are asked for; naps, which share a core, are never marked."""
-    _, ids = collect(f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed", "-k=not rollout")
+    ids = collected(running["too many"].result())
 
     assert ids == [
         f"{CASES}[loop-ray_per_row-cpus{TOO_MANY}-small]",
@@ -318,36 +347,23 @@ def test_options_of_the_user_win_over_the_suites(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "rounds", "further"),
-    [  # four naps of 0.1 s, by the naps' own clock
-        ([], 2, 1),  # long: the check alone
-        (["--benchmark-max-time=0.6"], 2, 3),  # the calibration and the last call, too
-        (["--benchmark-warmup=on", "--benchmark-warmup-iterations=1"], 2, 5),  # and two warm-ups
+    ("name", "further"),
+    [
+        ("long", 1),  # the check alone
+        ("short", 3),  # the calibration and the last call, too
+        ("warmed up", 5),  # and two warm-ups
     ],
 )
 def test_long_calls_are_timed_and_checked_and_no_more(
-    tmp_path: Path, options: list[str], rounds: int, further: int
+    running: dict[str, Future[Run]], name: str, further: int
 ) -> None:
     """A call that fills the time of a case is not called to calibrate, unless a warm-up is."""
-    (tmp_path / "counted.py").write_text(COUNTED)
-    run = run_pytest(
-        ROOT,
-        *("-p", "counted", "benchmarks", "--benchmark-only", "--sizes=small"),
-        *(
-            "-k=timer-serial-small",
-            "--benchmark-min-rounds=2",
-            "--benchmark-max-time=0.4",
-            "--benchmark-timer=counted.clock",
-            *options,
-        ),
-        storage=tmp_path / "storage",
-        variables={"PYTHONPATH": str(tmp_path)},
-    )
+    run = running[name].result()
 
     assert run.exit_code == 0, run.output
     (benchmark,) = run.contents["benchmarks"]
-    assert benchmark["stats"]["rounds"] == rounds
-    assert f"called {rounds + further} times" in run.output
+    assert benchmark["stats"]["rounds"] == 2
+    assert f"called {2 + further} times" in run.output
 
 
 @pytest.mark.parametrize(
