@@ -161,8 +161,10 @@ def added(case: MeasuredCase, serial: MeasuredCase) -> Added:
     parts = rows * min(case.cpus, rows)
     share = serial.median / parts
     own, alone = case.interval, serial.interval
-    bounds = own and alone and Interval(
-        own.low / rows - alone.high / parts, own.high / rows - alone.low / parts
+    bounds = (
+        own
+        and alone
+        and Interval(own.low / rows - alone.high / parts, own.high / rows - alone.low / parts)
     )
     return Added(case, share, case.median / rows - share, bounds or None)
 

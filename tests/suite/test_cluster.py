@@ -393,7 +393,7 @@ def test_cpus_are_free_for_a_test_that_asks_ray_itself(
     with rayscale_cluster.running().reserve(2):
         pass
     activate(request.config).pytest_runtest_setup(request.node)
-    task = ray.remote(num_cpus=2)(_owns_an_object)
+    task = ray.remote(num_cpus=2)(_owns_an_object_after_its_answer)
 
     assert ray.get(task.remote(), timeout=PATIENCE) in (True, False)
 

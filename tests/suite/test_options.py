@@ -69,8 +69,8 @@ def pytest_terminal_summary(terminalreporter):
 COLLECTED = {
     "article": ("--cpus=1,2", "--sizes=article"),
     "nothing": ("--sizes=large", "-k=timer"),
-    "some": ("-m=ray", "-k=blocks or tasks or submission", "--cpus=1,2", "--sizes=small"),
-    "too many": (f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed"),
+    "some": ("-m=ray", f"-k={CHOSEN}", "--cpus=1,2", "--sizes=small"),
+    "too many": (f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed", "-k=not rollout"),
 }
 
 # The options with which four naps of 0.1 s, by their own clock, are timed in two rounds.
@@ -262,11 +262,10 @@ def test_probes_go_through_their_amounts() -> None:
         ("ways and not ray", {"serial", "process_pool", "joblib", "thread_pool"}),
     ],
 )
-def test_more_ways_are_timed_where_their_mark_is_named(
-    collect: Collect, marks: str, ways: set[str]
-) -> None:
+def test_more_ways_are_timed_where_their_mark_is_named(marks: str, ways: set[str]) -> None:
     """Tasks of a length are timed in every way of running with -m ways, and by Ray without it."""
-    _, ids = collect(f"-m={marks}", "-k=task_length", "--cpus=2")
+    chosen = (f"-m={marks}", "-k=task_length", "--cpus=2")
+    ids = collected(run_pytest(ROOT, "benchmarks", "--collect-only", "-q", *chosen))
 
     assert {one.partition("[")[2].partition("-")[0] for one in ids} == ways
 
