@@ -13,26 +13,7 @@ import msgspec
 import numpy as np
 
 from rayscale.intervals import Interval, correlation, round_interval
-from rayscale.ratio import Ratio
 from rayscale.text import count
-
-
-class Beside(msgspec.Struct, frozen=True):
-    """What a run saves of a case that was timed in pairs with another way of running."""
-
-    implementation: str  # the other
-    median: float  # its seconds
-    times: float = msgspec.field(name="ratio")  # how many times as fast as the other the case was
-    low: float | None = None  # of its 95 % interval; None where there were too few pairs
-    high: float | None = None
-    n: int = 0  # pairs
-
-    @property
-    def ratio(self) -> Ratio:
-        """How many times as fast as the other way the case ran, pair by pair."""
-        if self.low is None or self.high is None:
-            return Ratio(self.times, None, self.n)
-        return Ratio(self.times, Interval(self.low, self.high), self.n)
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -52,8 +33,6 @@ class Words(msgspec.Struct, frozen=True):
     control: float | None = None  # seconds, around the case; see rayscale/saved/control.py
     cpus_proven: bool = True  # whether the run saw that the work was done on so many CPUs
     set_late: bool = False  # whether threads and allocator were fixed after NumPy was imported
-    beside: Beside | None = None
-    row: str = "row"  # what a row is called, in the singular
 
 
 class ProbeWords(msgspec.Struct, frozen=True):
@@ -113,13 +92,8 @@ class MeasuredCase(Words, frozen=True, kw_only=True, dict=True):
         return math.prod(self.shape) if self.shape else None
 
     @property
-    def rows(self) -> int | None:
-        """How many rows went in; None where no shape was saved."""
-        return self.shape[0] if self.shape else None
-
-    @property
     def is_serial(self) -> bool:
-        """Whether it is the serial case, which the others are compared with."""
+        """Whether it ran without Ray."""
         return self.implementation == "serial"
 
     @cached_property

@@ -43,10 +43,7 @@ DECIDES = (
 )
 
 # What this repository calls its kernels and its sizes.
-NAMES = {
-    *("kernels", "moving_average", "rollout", "timer"),
-    *("gymnasium", "loop", "vector_sync", "small", "article", "large"),
-}
+NAMES = {"kernels", "moving_average", "timer", "loop", "small", "article", "large"}
 
 
 def within(name: str, package: str) -> bool:

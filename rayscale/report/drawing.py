@@ -27,12 +27,6 @@ OWN = {  # of the ways of running that come with rayscale
     "ray_whole": ("#d55e00", "s", "--"),
     "ray_per_row": ("#0f8fd0", "^", "-."),
     "ray_blocks": ("#009e73", "D", "-"),
-    "ray_actors": ("#cc4477", "v", "-"),
-    "ray_shared": ("#6a7de0", "P", "--"),
-    "ray_pool": ("#a8682f", "X", "-."),
-    "process_pool": ("#00868b", "*", "-"),
-    "joblib": ("#6f8f00", "<", "--"),
-    "thread_pool": ("#75869b", ">", ":"),
 }
 SPARE_COLOURS = ("#c4679b", "#a67c00", "#7f7f7f")
 SPARE_MARKERS = "vPX*<>p"  # as 3 and 7 have no common factor, 21 ways differ in colour or marker

@@ -1,6 +1,6 @@
 """Charts of scaling: speed-up against CPUs, time against size, efficiency against task length."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,11 +12,10 @@ from rayscale.report.break_even import BreakEven, break_even, lines, sizes
 from rayscale.report.drawing import (
     FAINT,
     INK,
+    OWN,
     Chart,
     Palette,
-    Style,
     logarithmic,
-    palette,
     slug,
 )
 from rayscale.report.granularity import Granularity
@@ -176,39 +175,26 @@ def granularity(own: Sequence[Granularity]) -> Chart | None:
     """Return efficiency against the length of a task; None where it was not measured."""
     if not own:
         return None
-    ways = {line.way for line in own}
-    if len(ways) > 1:  # at the most CPUs alone: what differs is the way
-        own = [line for line in own if line.cpus == max(one.cpus for one in own)]
     return Chart(
         "granularity",
         "Efficiency against the length of a task",
         "Look where a line crosses 50 %: so long must a task be, METG(50 %), for Ray to make half "
         "of what the CPUs can give. A bar is the 95 % interval.",
         "; ".join(
-            f"{_line_name(line, ways)}: "
+            f"{count(line.cpus, 'CPU')}: "
             + ", ".join(
                 f"{percent(share.value)} at {duration(length)}"
                 for length, share in zip(line.lengths, line.efficiencies, strict=True)
             )
             for line in own
         ),
-        partial(_paint_granularity, own=own, ways=ways),
+        partial(_paint_granularity, own=own),
     )
 
 
-def _line_name(line: Granularity, ways: Collection[str]) -> str:
-    cpus = count(line.cpus, "CPU")
-    return f"{line.way}, {cpus}" if len(ways) > 1 else cpus
-
-
-def _paint_granularity(axes: Axes, own: Sequence[Granularity], ways: Collection[str]) -> None:
-    looks = palette(ways)
+def _paint_granularity(axes: Axes, own: Sequence[Granularity]) -> None:
     for place, line in enumerate(own):
-        look, alpha = looks[line.way], 1.0
-        if len(ways) == 1:  # what differs is the count, by marker and opacity
-            look = Style(look.colour, "os^Dv"[place % 5], ("-", "--", "-.", ":")[place % 4])
-            alpha = 0.4 + 0.6 * (place + 1) / len(own)
-        _paint_efficiency(axes, line, look, alpha, _line_name(line, ways))
+        _paint_efficiency(axes, line, place, alpha=0.4 + 0.6 * (place + 1) / len(own))
     axes.axhline(100, color=FAINT, linewidth=0.8, label="ideal")
     axes.axhline(50, color=FAINT, linewidth=0.8, linestyle=":")
     logarithmic(axes, "x", duration)
@@ -218,21 +204,23 @@ def _paint_granularity(axes: Axes, own: Sequence[Granularity], ways: Collection[
     axes.legend()
 
 
-def _paint_efficiency(axes: Axes, line: Granularity, look: Style, alpha: float, name: str) -> None:
+def _paint_efficiency(axes: Axes, line: Granularity, place: int, alpha: float) -> None:
+    # Ray's way of running is the same in all: what differs is the count, by marker and opacity.
+    colour, _, _ = OWN["ray_per_row"]
     shares = [(100 * one.value, _per_cent(one.interval)) for one in line.efficiencies]
     axes.errorbar(
         line.lengths,
         [value for value, _ in shares],
         yerr=_bars(shares),
         capsize=2,
-        color=look.colour,
+        color=colour,
         alpha=alpha,
-        marker=look.marker,
-        linestyle=look.dash,
-        label=name,
+        marker="os^Dv"[place % 5],
+        linestyle=("-", "--", "-.", ":")[place % 4],
+        label=count(line.cpus, "CPU"),
     )
     if metg := line.metg:
-        axes.axvspan(*metg.interval, color=look.colour, alpha=0.12, linewidth=0)
+        axes.axvspan(*metg.interval, color=colour, alpha=0.12, linewidth=0)
 
 
 def _per_cent(interval: Interval | None) -> Interval | None:

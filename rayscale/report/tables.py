@@ -77,16 +77,10 @@ def timings(others: Sequence[Timing]) -> Table:
 
 def metg(lines: Sequence[Granularity]) -> Table:
     """Return how long a task must be."""
-    several = len({line.way for line in lines}) > 1
-    rows = (
-        (line.way, str(line.cpus), line.known or f"cannot be told: {line.doubt}") for line in lines
-    )
-    headings = ("way of running", "CPUs", "for half of the ideal [95 %]")
-    first = 0 if several else 1
     return Table(
         "How long a task must be, METG(50 %)",
-        headings[first:],
-        tuple(row[first:] for row in rows),
+        ("CPUs", "for half of the ideal [95 %]"),
+        tuple((str(line.cpus), line.known or f"cannot be told: {line.doubt}") for line in lines),
     )
 
 
