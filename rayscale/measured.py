@@ -4,10 +4,10 @@ The one file that knows the words in a benchmark's ``extra_info``.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 import numpy as np
@@ -73,6 +73,24 @@ def words(info: Mapping[str, Any]) -> Words | ProbeWords | None:
         if "overhead" in info:
             return msgspec.convert(info, ProbeWords)
         return msgspec.convert(info, Words)
+    except msgspec.ValidationError:
+        return None
+
+
+class RllibWords(msgspec.Struct, frozen=True):
+    """What a run saves with a benchmark of RLlib, whose environment is stepped by somebody."""
+
+    rllib: Literal["sampling", "training"]
+    by: str  # "RLlib", or what a loop of one's own uses
+    runners: int  # env runners; 0: in the driver itself
+    steps: int  # of a call
+    parts: dict[str, tuple[float, ...]] = {}  # of a training iteration: seconds, one for each round
+
+
+def rllib_words(info: Mapping[str, Any]) -> RllibWords | None:
+    """Return what *info*, a saved ``extra_info``, says of RLlib; None if it says nothing."""
+    try:
+        return msgspec.convert(info, RllibWords)
     except msgspec.ValidationError:
         return None
 
@@ -168,3 +186,12 @@ def blocks(cases: Sequence[MeasuredCase]) -> dict[tuple[str, str], list[Measured
     for case in cases:
         grouped.setdefault((case.problem, case.size), []).append(case)
     return grouped
+
+
+def largest(cases: Sequence[MeasuredCase]) -> Iterator[list[MeasuredCase]]:
+    """Return, for each problem, the block whose longest case takes longest."""
+    by_problem: dict[str, list[list[MeasuredCase]]] = {}
+    for (problem, _), block in blocks(cases).items():
+        by_problem.setdefault(problem, []).append(block)
+    for own in by_problem.values():
+        yield max(own, key=lambda block: max(case.median for case in block))

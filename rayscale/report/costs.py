@@ -12,7 +12,10 @@ from rayscale.text import count, digits, duration
 
 MIB = 2**20
 # Ways whose blocks are not tasks of Ray's that carry their rows: the model is not of them.
-OTHER_WAYS = ("ray_actors", "ray_shared", "ray_pool", "process_pool", "joblib", "thread_pool")
+OTHER_WAYS = (
+    *("ray_actors", "ray_shared", "ray_pool", "process_pool", "joblib", "thread_pool"),
+    *("tune", "tune_reused"),
+)
 Fitted = RayCost | LawError
 
 

@@ -1,16 +1,19 @@
 """How long must a task be?  METG(50 %), the minimum effective task granularity."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rayscale.intervals import Interval
 from rayscale.ratio import Ratio
-from rayscale.report.rise import Rise
 from rayscale.report.subject import ProbeTiming
-from rayscale.suite.laws import Estimate
-from rayscale.text import count
+from rayscale.suite.crossing import Crossing, Side, crossing
+from rayscale.suite.laws import Estimate, level_crossed
+from rayscale.text import count, duration
 
 TASKS = "ray_per_row"  # the way that sends Ray's tasks
 HALF = 0.5  # of what the CPUs can give
+UNKNOWN = Interval(0.0, math.inf)  # of an efficiency, where there are too few rounds
 
 
 @dataclass(frozen=True)
@@ -26,24 +29,56 @@ class Granularity:
     efficiencies: tuple[Ratio, ...]
 
     @property
-    def rise(self) -> Rise:
-        """Where half of the ideal is reached."""
-        return Rise(self.lengths, self.efficiencies, HALF)
+    def crossing(self) -> Crossing | None:
+        """Between which lengths half of the ideal is reached; None where it is lost again."""
+        return crossing([_side(one) for one in self.efficiencies])
 
     @property
     def metg(self) -> Estimate | None:
-        """How long a task must be for half of the ideal, in seconds, with its interval."""
-        return self.rise.estimate
+        """How long a task must be for half of the ideal, in seconds, with its interval.
+
+        Joined by straight lines over the logarithm of the length, the efficiency's upper bounds
+        reach half where a task may be long enough, its lower bounds where it certainly is.
+        None unless both happen between lengths that were measured.
+        """
+        found = self.crossing
+        if not found or found.below is None or found.above is None:
+            return None
+        bounds = [one.interval or UNKNOWN for one in self.efficiencies]
+        middle = level_crossed(self.lengths, [one.value for one in self.efficiencies], HALF)
+        low = level_crossed(self.lengths, [one.high for one in bounds], HALF)
+        high = level_crossed(self.lengths, [one.low for one in bounds], HALF)
+        if middle is None or low is None or high is None:
+            return None
+        return Estimate(middle, Interval(low, high))
 
     @property
     def known(self) -> str | None:
         """Return how long a task must be in words, or None where that cannot be told."""
-        return self.rise.known
+        if metg := self.metg:
+            low, high = map(duration, metg.interval)
+            rounds = min(one.n for one in self.efficiencies)
+            return f"{duration(metg.value)} [{low}, {high}] (n={rounds})"
+        found = self.crossing
+        if found and found.above is not None:
+            return f"at most {duration(self.lengths[found.above])}"
+        if found and found.below is not None:
+            return f"more than {duration(self.lengths[found.below])}"
+        return None
 
     @property
     def doubt(self) -> str:
         """Return why it cannot be told."""
-        return self.rise.doubt
+        if any(one.interval is None for one in self.efficiencies):
+            return "too few timings"
+        if self.crossing is None:
+            return "longer tasks lose what shorter ones reached"
+        return "all intervals hold 50 %"
+
+
+def _side(efficiency: Ratio) -> Side:
+    low, high = efficiency.interval or UNKNOWN
+    return "above" if low > HALF else "below" if high < HALF else "unclear"
 
 
 def granularities(probes: Iterable[ProbeTiming]) -> list[Granularity]:

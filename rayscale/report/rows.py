@@ -4,15 +4,16 @@ A row is whatever a benchmark calls so: a series, an episode, a trial.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rayscale.intervals import Interval
-from rayscale.measured import MeasuredCase, blocks
+from rayscale.measured import MeasuredCase, blocks, largest
 from rayscale.ratio import Ratio
-from rayscale.report.rise import Rise
+from rayscale.report.break_even import BreakEven, overtakes
 from rayscale.report.tables import Table
 from rayscale.suite.gain import Block, fair_parallel
-from rayscale.text import count, duration
+from rayscale.suite.sentences import marked, sizes_of
+from rayscale.text import count, duration, plural
 
 USUAL = "row"  # what a row is called where the benchmark says nothing else
 
@@ -23,7 +24,18 @@ class Line:
 
     way: str
     cpus: int
-    rise: Rise
+    lengths: tuple[float, ...]  # seconds, ascending
+    ratios: tuple[Ratio, ...]
+    cases: tuple[MeasuredCase, ...]
+
+    @property
+    def break_even(self) -> BreakEven:
+        """Between which lengths it overtakes serial."""
+        return replace(overtakes(self.cases, self.ratios), noun="length", say=self._length)
+
+    def _length(self, case: MeasuredCase) -> str:
+        """Return the length of a row, and at which size it was measured."""
+        return f"{duration(self.lengths[self.cases.index(case)])} ({case.size})"
 
 
 @dataclass(frozen=True)
@@ -94,25 +106,39 @@ def _lines(points: Sequence[_Point]) -> Iterator[Line]:
         most = max(point.case.cpus for point in own)
         line = sorted((one for one in own if one.case.cpus == most), key=lambda one: one.each)
         if len(line) > 1:
-            lengths = tuple(one.each for one in line)
-            yield Line(way, most, Rise(lengths, tuple(one.ratio for one in line), level=1.0))
+            each, ratios = (tuple(one.each for one in line), tuple(one.ratio for one in line))
+            yield Line(way, most, each, ratios, tuple(one.case for one in line))
 
 
-def sentences(rows: Rows) -> Iterator[str]:
-    """Return how long a row must be for each way to be faster than serial, or why not."""
-    where = f"{rows.problem.replace('_', ' ').capitalize()}, {rows.kernel} kernel"
-    known = [f"{line.rise.known} for {_way(line)}" for line in rows.lines if line.rise.known]
-    if known:
-        yield (
-            f"{where}: {article(rows.row)} must last {', '.join(known)} to be faster than serial "
-            f"on {count(rows.number, rows.row)}."
-        )
-    for line in rows.lines:
-        if line.rise.known is None:
-            yield (
-                f"{where}: how long {article(rows.row)} must last for {_way(line)} cannot be told: "
-                f"{line.rise.doubt}."
-            )
+def answers(cases: Block) -> Iterator[str]:
+    """Say how long rows must be, and what ways add to them, where they have a name of their own."""
+    named = [case for case in cases if case.row != USUAL]
+    for row in dict.fromkeys(case.row for case in named):
+        yield from said([case for case in named if case.row == row])
+
+
+def said(cases: Block) -> Iterator[str]:
+    """Say how long rows must be or, where all are of one length, what ways add to them."""
+    found = by_length(cases)
+    yield from map(sentence, found)
+    if not found:
+        for block in largest(cases):
+            yield from additions_in_words(block)
+
+
+def sentence(rows: Rows) -> str:
+    """Return from which length of a row on each way is faster than serial, as far as known."""
+    known = "; ".join(f"{_way(line)} {line.break_even.words}" for line in rows.lines)
+    number = count(rows.number, rows.row)
+    return (
+        f"{_where(rows.problem, rows.kernel)}, {number}, by what {article(rows.row)} takes "
+        f"serially: {known}."
+    )
+
+
+def _where(problem: str, kernel: str) -> str:
+    """Return the beginning of a sentence."""
+    return f"{problem.replace('_', ' ').capitalize()}, {kernel} kernel"
 
 
 def _way(line: Line) -> str:
@@ -124,11 +150,11 @@ def lengths(several: Sequence[Rows]) -> Table:
     row = several[0].row
     return Table(
         f"How long {article(row)} must be",
-        ("kernel", "way of running", "CPUs", "lengths", "faster than serial from [95 %]"),
+        ("kernel", "way of running", "CPUs", "lengths", "beside serial"),
         tuple(
             (
-                *(rows.name, line.way, str(line.cpus), str(len(line.rise.lengths))),
-                line.rise.known or f"cannot be told: {line.rise.doubt}",
+                *(rows.name, line.way, str(line.cpus), str(len(line.lengths))),
+                line.break_even.words,
             )
             for rows in several
             for line in rows.lines
@@ -155,25 +181,63 @@ class Added:
         return f"{duration(self.seconds)} [{low}, {high}]"
 
 
-def added(case: MeasuredCase, serial: MeasuredCase) -> Added:
-    """Return what the way of *case* adds to each row of *serial*'s work."""
-    rows = case.rows or 1
-    parts = rows * min(case.cpus, rows)
-    share = serial.median / parts
-    own, alone = case.interval, serial.interval
-    bounds = (
-        own
-        and alone
-        and Interval(own.low / rows - alone.high / parts, own.high / rows - alone.low / parts)
-    )
-    return Added(case, share, case.median / rows - share, bounds or None)
-
-
 def additions(block: Block) -> list[Added]:
     """Return what each parallel case of *block* adds to a row, as far as there is a serial one."""
     serial = {case.kernel: case for case in block if case.is_serial}
     return [
-        added(case, serial[case.kernel])
+        _added(case, case.rows, serial[case.kernel])
         for case in fair_parallel(block)
         if case.rows and case.kernel in serial
     ]
+
+
+def _added(case: MeasuredCase, rows: int, serial: MeasuredCase) -> Added:
+    parts = rows * min(case.cpus, rows)
+    share = serial.median / parts
+    interval = None
+    if case.interval and serial.interval:
+        low, high = case.interval.low / rows, case.interval.high / rows
+        interval = Interval(low - serial.interval.high / parts, high - serial.interval.low / parts)
+    return Added(case, share, case.median / rows - share, interval)
+
+
+def additions_in_words(block: Block) -> Iterator[str]:
+    """Return what ways add to a row on the most CPUs, as far as that is certainly something."""
+    found = additions(block)
+    most = max((one.case.cpus for one in found), default=0)
+    for kernel in dict.fromkeys(one.case.kernel for one in found):
+        own = [one for one in found if (one.case.kernel, one.case.cpus) == (kernel, most)]
+        known = [one for one in own if one.interval and one.interval.low > 0]
+        if known:
+            case, share = known[0].case, duration(known[0].share)
+            said = (
+                f"{one.figure} (n={one.case.n}) with {one.case.implementation}" for one in known
+            )
+            yield (
+                f"{_where(case.problem, kernel)}, {case.size}, {count(most, 'CPU')}: beside its "
+                f"share of the work, {share}, {article(case.row)} costs {', '.join(said)}."
+            )
+
+
+def costs(block: Block) -> Table:
+    """Return what a row takes in each way of running, and what the way adds to it."""
+    row = block[0].row
+    return Table(
+        f"What {article(row)} costs: {block[0].problem} {sizes_of(block[0])}",
+        (
+            *("kernel", "implementation", "CPUs", "call (n)", f"call / {plural(row)}"),
+            *("its share of the work", "added by the way [95 %]"),
+        ),
+        tuple(_cost(case, additions(block)) for case in block if case.rows),
+        words=2,
+    )
+
+
+def _cost(case: MeasuredCase, found: Sequence[Added]) -> tuple[str, ...]:
+    own = next((one for one in found if one.case is case), None)
+    return (
+        *(case.kernel, case.implementation, str(case.cpus)),
+        f"{duration(case.median)}{marked(case)} (n={case.n})",
+        duration(case.median / (case.rows or 1)),
+        *((duration(own.share), own.figure) if own else ("-", "-")),
+    )

@@ -132,10 +132,10 @@ def _could_change(name: str, block: Block, enough: MeasuredCase | None) -> bool:
     cpus = re.search(r"cpus(\d+)", name.partition("[")[2])
     if enough and cpus and int(cpus[1]) > enough.cpus:
         return False
-    return any(_alike(name, case) for case in block)
+    return any(alike(name, case) for case in block)
 
 
-def _alike(name: str, case: MeasuredCase) -> bool:
+def alike(name: str, case: MeasuredCase) -> bool:
     """Tell whether the test called *name* is of the function and the size of *case*."""
     if not case.id:  # then nothing speaks against it
         return True

@@ -56,7 +56,7 @@ def test_length_has_the_interval_of_the_bounds_crossings() -> None:
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (line((0.1, 0.2), (0.6, 0.7), (0.1, 0.2), (0.6, 0.7)), "longer ones lose what"),
+        (line((0.1, 0.2), (0.6, 0.7), (0.1, 0.2), (0.6, 0.7)), "longer tasks lose what"),
         (line((0.4, 0.6), (0.4, 0.6), (0.4, 0.6), (0.4, 0.6)), "all intervals hold 50 %"),
         (line(None, None, None, None), "too few timings"),
     ],
