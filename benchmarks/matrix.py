@@ -10,6 +10,8 @@ second where pytest-benchmark's own choice is one.
 from functools import partial
 
 from kernels.moving_average import (
+    moving_average_bottleneck,
+    moving_average_cumsum,
     moving_average_loop,
     moving_average_numpy,
     moving_average_pandas,
@@ -51,6 +53,12 @@ moving_average = (
     # What NumPy's kernel is to be measured by, on one CPU: the library that most people would ask.
     + cases({"pandas": moving_average_pandas}, sizes=SIZES | VECTORS, ways=[serial])
     + cases(AVERAGES, sizes=SIZES, ways=PEERS, beside=ray_blocks)
+    # Other ways to average, on one CPU: both keep running sums, which drift.
+    + cases(
+        {"cumsum": moving_average_cumsum, "bottleneck": moving_average_bottleneck},
+        sizes={"article": on_request(ARTICLE), "large": on_request(LARGE)},
+        ways=[serial],
+    )
 )
 
 # Four naps of so many seconds: they need no core, so any number of CPUs is fair.
