@@ -34,8 +34,10 @@ class Line:
         return replace(overtakes(self.cases, self.ratios), noun="length", say=self._length)
 
     def _length(self, case: MeasuredCase) -> str:
-        """Return the length of a row, and at which size it was measured."""
-        return f"{duration(self.lengths[self.cases.index(case)])} ({case.size})"
+        """Return the length of a row, and at which size it was measured, of which problem."""
+        several = len({one.problem for one in self.cases}) > 1
+        where = f"{case.problem} {case.size}" if several else case.size
+        return f"{duration(self.lengths[self.cases.index(case)])} ({where})"
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """Which way is fastest, and whether another would do as well: only what intervals carry."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from rayscale.measured import Beside, MeasuredCase
-from rayscale.report import pairs
+from rayscale.report import pairs, subject
 from rayscale.report.answers import answers
 from rayscale.report.fastest import Fastest, of_kernel, section, sentence
+from rayscale.saved.launches import read
 from tests.report import learning
 
+WHERE = "play", "steps1", (100,)
 CASES = [
     MeasuredCase.from_record(one)
     for one in learning.episodes()
@@ -118,6 +122,26 @@ def test_run_without_pairs_asks_nothing_of_other_ways() -> None:
     assert list(pairs.sections(plain)) == []
     assert "fastest" not in " ".join(answers(plain))
     assert "fastest" in " ".join(answers(CASES))
+
+
+def test_series_counts_pairs_once_for_each_launch(save: Callable[..., Path]) -> None:
+    """Ten launches are ten ratios, and not the pairs of the first; without some, there are none."""
+    ratios = np.linspace(1.2, 1.3, 10)
+    launches = [[learning.case(WHERE, "pool", 2, 1.0, "row", times)] for times in ratios]
+    found = launched(save, launches)
+    assert found is not None
+    # With ten launches the second and the second last bound the median, by 97.9 %.
+    assert (found.n, found.low, found.high) == (10, ratios[1], ratios[8])
+    assert found.times == pytest.approx(1.25)
+    launches[3] = [learning.case(WHERE, "pool", 2, 1.0, "row")]
+    assert launched(save, launches) is None
+
+
+def launched(save: Callable[..., Path], launches: list[list[dict[str, Any]]]) -> Beside | None:
+    """Return what is read of the only case of *launches*, a series."""
+    series = [read(save({}, benchmarks=one)) for one in launches]
+    (case,) = subject.read(series).cases
+    return case.beside
 
 
 def equal(draw: np.random.Generator) -> list[MeasuredCase]:

@@ -47,6 +47,7 @@ def test_variants_of_a_problem_are_lengths_of_its_rows() -> None:
     (rows,) = by_length([*EPISODES, *slowly, *fewer])
     assert (rows.problem, rows.number) == ("play", 100)
     assert [len(line.lengths) for line in rows.lines] == [5, 5]
+    assert "(play steps10)" in rows.lines[0].break_even.words
     unrelated = [replace(one, problem="display") for one in slowly]
     assert len(by_length([*EPISODES, *unrelated])[0].lines[0].lengths) == 4
 

@@ -213,6 +213,7 @@ def test_run_saves_what_was_timed(
     assert case["extra_info"].items() >= what.items()
     assert case["extra_info"]["problem"] == "moving_average"
     assert case["extra_info"]["shape"] == [100, 100]
+    assert case["extra_info"]["row"] == "row"  # the benchmark gives it no other name
     assert case["extra_info"]["tasks"] == tasks
     assert case["extra_info"]["bytes_per_task"] == bytes_per_task
     assert case["extra_info"]["workers"] == (0 if implementation == "serial" else cpus)
