@@ -21,7 +21,7 @@ TERMINAL = {"commands", "__main__"}
 TIES = {f"rayscale.{one}" for one in HOOKS | TERMINAL}
 ROOMS = {f"rayscale.{one}" for one in ("suite", "gate", "saved", "report")}
 SUITES_NUMBERS = {f"rayscale.suite.{one}" for one in ("gain", "laws", "crossing", "sentences")}
-PUBLIC = {f"rayscale.{one}" for one in (*rayscale.PUBLIC, "session_cluster", "overhead")}
+PUBLIC = {f"rayscale.{one}" for one in (*rayscale.PUBLIC, "session_cluster", "overhead", "trials")}
 
 # What each room does not import, and what of that it may after all.
 CLOSED = {
