@@ -22,6 +22,7 @@ collect_ignore = [] if find_spec("gymnasium") else ROLLOUT  # pytest's own name 
 LEARNING = [
     HERE / one for one in ("benchmarks/test_search.py", "benchmarks/test_rllib.py", "tests/rl")
 ]
+LEFT_OUT = pytest.StashKey[bool]()  # whether one of them was
 LEARNS_WITH = ("gymnasium", "torch", "tree", "tensorboardX")  # tree: of RLlib, tensorboardX of Tune
 
 
@@ -52,6 +53,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     What needs Tune and RLlib is left alone, unless it is asked for.
     """
     if collection_path in LEARNING and not _learns(config):
+        config.stash[LEFT_OUT] = True
         return True
     only = config.getoption("benchmark_only") and collection_path.is_file()
     return True if only and not collection_path.is_relative_to(HERE / "benchmarks") else None
@@ -59,7 +61,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def _learns(config: pytest.Config) -> bool:
     """Tell whether -m names the mark of Tune and RLlib."""
-    return "rl" in findall(r"\w+", config.getoption("markexpr"))
+    return bool(findall(r"(?<!not )\brl\b", config.getoption("markexpr")))
 
 
 def pytest_terminal_summary(
@@ -71,7 +73,7 @@ def pytest_terminal_summary(
             "benchmarks/test_rollout.py is left out: Gymnasium is not installed; pip install "
             "gymnasium==1.2.2"
         )
-    if config.getoption("benchmark_only") and not _learns(config):
+    if config.stash.get(LEFT_OUT, False):
         terminalreporter.write_line(
             "Ray Tune and RLlib are left out: python3 -m tox run -e rl installs and runs them"
         )

@@ -8,12 +8,13 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale import SessionCluster
@@ -39,16 +40,22 @@ TIMERS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Torch's threads in this process: one, as in the runners."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @contextmanager
 def algorithm(cluster: SessionCluster, runners: int) -> Iterator[Any]:
     """Build PPO with so many runners, each in a process and with a CPU of its own."""
     cluster.running().release()  # the runners set theirs aside themselves
-    import torch
     from ray.rllib.algorithms.ppo import PPOConfig
     from ray.tune.trainable import trainable
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     config = (
         PPOConfig()
         .environment("CartPole-v1")
@@ -63,17 +70,26 @@ def algorithm(cluster: SessionCluster, runners: int) -> Iterator[Any]:
         patch.setattr(trainable, "DEFAULT_STORAGE_PATH", folder)  # it is in the home directory
         built = config.build_algo()
         try:
-            demand_processes(built, runners)
+            demand_cpus(built, runners)
             yield built
         finally:
             built.stop()
-            torch.set_num_threads(threads)
 
 
-def demand_processes(built: Any, runners: int) -> None:
-    """Assert that each runner is a process of its own."""
-    asked = built.env_runner_group.foreach_env_runner(lambda _: os.getpid(), local_env_runner=False)
-    assert len(set(asked) - {os.getpid()}) == runners
+def demand_cpus(built: Any, runners: int) -> None:
+    """Assert that each runner is a process of its own, with one CPU and one of torch's threads."""
+    group = built.env_runner_group
+    told = group.foreach_env_runner(lambda _: conditions(), local_env_runner=False)
+    assert len({pid for pid, *_ in told} - {os.getpid()}) == runners
+    assert [rest for _, *rest in told] == [[1.0, 1, os.getpriority(os.PRIO_PROCESS, 0)]] * runners
+
+
+def conditions() -> tuple[int, float, int, int]:
+    """Return this runner's process, Ray's CPUs for it, torch's threads and its niceness."""
+    import ray
+
+    cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 0.0)
+    return os.getpid(), cpus, torch.get_num_threads(), os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def sample(built: Any, runners: int) -> list[Any]:
@@ -106,9 +122,10 @@ def test_sampling(
     """The same number of steps, by the driver or by runners on CPUs of their own."""
     benchmark.group = "rllib sampling"
     with algorithm(rayscale_cluster, runners) as built:
-        demand_plausible(sample(built, runners))
-        benchmark.pedantic(sample, args=(built, runners), rounds=rounds(benchmark))
-        demand_plausible(sample(built, runners))
+        sampled = [sample(built, runners)]  # in the first call much is made that stays
+        benchmark.pedantic(lambda: sampled.append(sample(built, runners)), rounds=rounds(benchmark))
+    for episodes in sampled:
+        demand_plausible(episodes)
     benchmark.extra_info.update(rllib="sampling", by="RLlib", runners=runners, steps=STEPS)
 
 
@@ -120,9 +137,6 @@ def by_environment() -> Callable[[Any], int]:
 
 def by_network() -> Callable[[Any], int]:
     """Return a policy of the size of RLlib's: two layers of 256, and an action that is drawn."""
-    import torch
-
-    torch.set_num_threads(1)
     torch.manual_seed(2020)
     tanh, linear = torch.nn.Tanh(), torch.nn.Linear
     network = torch.nn.Sequential(linear(4, 256), tanh, linear(256, 256), tanh, linear(256, 2))
@@ -156,10 +170,12 @@ def test_sampling_by_hand(
                 observation, _ = environment.reset()
         return returns
 
-    played = benchmark.pedantic(play, rounds=rounds(benchmark))
+    rounds_played: list[list[float]] = []
+    benchmark.pedantic(lambda: rounds_played.append(play()), rounds=rounds(benchmark))
     environment.close()  # type: ignore[no-untyped-call]
-    assert sum(played) == STEPS
-    assert all(LEAST <= one <= MOST for one in played[:-1])
+    for returns in rounds_played:
+        assert sum(returns) == STEPS
+        assert all(LEAST <= one <= MOST for one in returns[:-1])
     name = "Gymnasium" if policy is by_environment else "Gymnasium and torch"
     benchmark.extra_info.update(rllib="sampling", by=name, runners=0, steps=STEPS)
 
@@ -170,37 +186,37 @@ def test_training(
 ) -> None:
     """An iteration, split by RLlib's own timers: which part is faster with more runners?"""
     benchmark.group = "rllib training"
-    parts: dict[str, list[float]] = {part: [] for part in TIMERS}
-    averages: dict[str, float] = {}
-
+    results: list[Any] = []
     with algorithm(rayscale_cluster, runners) as built:
-
-        def train() -> Any:
-            return built.train()
-
-        def note(result: Any) -> None:
-            for part, timer in TIMERS.items():
-                now = float(result["timers"][timer])
-                parts[part].append(last(averages.get(part), now))
-                averages[part] = now
-
-        note(train())
-        results: list[Any] = []
-        benchmark.pedantic(lambda: results.append(train()), rounds=rounds(benchmark))
-        for result in results:
-            note(result)
-        sampled = results[-1]["env_runners"]
-        assert sampled["num_env_steps_sampled"] == STEPS
-        assert LEAST <= sampled["episode_return_mean"] <= MOST
-    timed = {part: seconds[1:] for part, seconds in parts.items()}  # the first one warms up
+        results.append(built.train())  # it warms up
+        benchmark.pedantic(lambda: results.append(built.train()), rounds=rounds(benchmark))
+    parts = {part: last_times(results, timer)[1:] for part, timer in TIMERS.items()}
+    demand_trained(results, parts)
     benchmark.extra_info.update(
-        rllib="training", by="RLlib", runners=runners, steps=STEPS, parts=timed
+        rllib="training", by="RLlib", runners=runners, steps=STEPS, parts=parts
     )
 
 
-def last(before: float | None, now: float) -> float:
-    """Return the seconds of the last time that a timer of RLlib's ran, from its moving averages."""
-    return now if before is None else (now - (1 - SMOOTHING) * before) / SMOOTHING
+def demand_trained(results: list[Any], parts: dict[str, list[float]]) -> None:
+    """Assert that each iteration made all steps, and that its parts are within it."""
+    for result in results:
+        sampled = result["env_runners"]
+        assert sampled["num_env_steps_sampled"] == STEPS
+        assert LEAST <= sampled["episode_return_mean"] <= MOST
+    for result, *own, whole in zip(results[1:], *parts.values(), strict=True):
+        assert min(own) > 0
+        assert sum(own) <= whole <= result["time_this_iter_s"]
+
+
+def last_times(results: list[Any], timer: str) -> list[float]:
+    """Return how many seconds one of RLlib's timers ran in each iteration, from the first on.
+
+    It tells a moving average m of them: m' = (1 - SMOOTHING) m + SMOOTHING seconds.
+    """
+    told = [float(result["timers"][timer]) for result in results]
+    return told[:1] + [
+        (now - (1 - SMOOTHING) * before) / SMOOTHING for before, now in pairwise(told)
+    ]
 
 
 def rounds(benchmark: BenchmarkFixture) -> int:

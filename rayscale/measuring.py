@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from rayscale.suite.measure import Measure
     from rayscale.suite.probe import Probe
 
+# What brings a package that a way of running needs; any other is brought by its own name.
+BRINGS = {
+    "joblib": "'rayscale[pools]'",
+    **dict.fromkeys(("fsspec", "pandas", "pyarrow"), "'ray[tune]'"),
+}
 FEWEST_ROUNDS = 7  # from which a 97.5 % interval of a median follows: 1 - 2 * 2**-7 = 0.984
 
 
@@ -194,11 +199,12 @@ class Measuring:
         for package, needing in items.by_package(self.ours).items():
             if find_spec(package) is not None:
                 continue
-            reason = f"{package} is not installed; pip install 'rayscale[pools]'"
+            reason = f"{package} is not installed; pip install {BRINGS.get(package, package)}"
             if self.asked.timed:
+                way = needing[0].callspec.params["implementation"]  # type: ignore[attr-defined]  # it is a case
                 raise pytest.UsageError(
-                    f"{needing[0].name} is run by {package}, and {reason}, or leave out its cases "
-                    f"with -k 'not {package}'"
+                    f"{needing[0].name} is run by {way}, and {reason}, or leave out its cases "
+                    f"with -k 'not {way}'"
                 )
             items.skip(needing, reason)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["test_task_length"]
 
+EACH = 2  # trials for each CPU: one in a new actor, and one for which it can be used again
 LENGTHS = {"300ms": 0.3, "1s": 1.0, "3s": 3.0, "10s": 10.0}
 
 speed = cache(partial(additions_a_second, additions))
@@ -24,9 +25,6 @@ speed = cache(partial(additions_a_second, additions))
 
 @amounts(*LENGTHS, ways=TRIALS)
 def test_task_length(rayscale_probe: "Probe", amount: str) -> None:
-    """Trials of one length, serially and by Tune: which share of the ideal is reached?
-
-    As many on each CPU as there are CPUs: so that actors can be used again.
-    """
+    """Trials of one length, serially and by Tune: which share of the ideal is reached?"""
     work = partial(additions, number=max(1, round(LENGTHS[amount] * speed())))
-    rayscale_probe(work, np.zeros((rayscale_probe.cpus**2, 1)), seconds=LENGTHS[amount])
+    rayscale_probe(work, np.zeros((EACH * rayscale_probe.cpus, 1)), seconds=LENGTHS[amount])

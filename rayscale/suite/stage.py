@@ -81,14 +81,17 @@ def way(
     return _marked(Needs(set_up, ray=False, cpus=cpus, packages=packages, pickler=pickler))
 
 
-def on_ray(set_up: SetUp | None = None, *, cpus: tuple[int, ...] = ()) -> Callable[[Run], Run]:
+def on_ray(
+    set_up: SetUp | None = None, *, cpus: tuple[int, ...] = (), packages: tuple[str, ...] = ()
+) -> Callable[[Run], Run]:
     """Mark a function as a way of running on Ray: its *place* is a placement group of the CPUs.
 
     Its tasks must run there, and each must call the kernel that it was given: then the rows that
     each worker process saw prove the CPU count.  Where *set_up* is given, its stage says both.
+    *packages* must be installed beside Ray.
     """
     return _marked(
-        Needs(set_up or ray_bundles, ray=True, cpus=cpus, packages=(), pickler=RAYS_PICKLER)
+        Needs(set_up or ray_bundles, ray=True, cpus=cpus, packages=packages, pickler=RAYS_PICKLER)
     )
 
 

@@ -7,7 +7,9 @@ files of it: no loggers, no callbacks, no report, results in a folder that is go
 How the CPU count is proven: Tune may run no more trials at once than there are CPUs, each trial
 asks for one CPU, and each reports from which process it comes, when it ran, and which rows that
 process has seen.  So rows that nobody saw, and trials that ran beside more others than there are
-CPUs, are an error.
+CPUs, are an error.  (On several machines, whose clocks differ, trials are counted on each by itself.)
+
+A new actor is a new process, which imports the kernel: that is part of what a trial costs.
 
 Without a *place* all is set up for the call.  See ``ways.py`` for the rest.
 """
@@ -18,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +36,11 @@ from rayscale.suite.witness import Span, Tally, Witnessed
 if TYPE_CHECKING:
     from rayscale.suite.cluster import SessionCluster
 
+PACKAGES = ("fsspec", "pandas", "pyarrow")  # ray.tune cannot be imported without them
+
 # Without these Tune writes CSV, JSON and, if tensorboardX happens to be installed, TensorBoard.
 QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
+HANDLED = {"TUNE_DISABLE_SIGINT_HANDLER": "0"}  # whatever the user's setting: see _interruptible
 
 
 @dataclass(frozen=True)
@@ -90,19 +95,19 @@ class Study:
     cpus: int
     folder: str
     is_reused: bool
-    seen: dict[tuple[int, str, int], Told] = field(default_factory=dict)
-    spans: dict[str, list[Span]] = field(default_factory=dict)
+    seen: dict[tuple[int, str, int], Told] = field(default_factory=dict)  # the last of each process
+    spans: dict[tuple[str, str], list[Span]] = field(default_factory=dict)  # by case and host
     searches: int = 0
 
     def search(self, kernel: Kernel, pieces: Sequence[Any]) -> list[Told]:
-        """Return what a trial for each of *pieces* told, in order; KeyboardInterrupt after Ctrl-C.
+        """Return what a trial for each of *pieces* told, in order; nothing runs any more then.
 
-        Nothing runs any more then.
+        KeyboardInterrupt after Ctrl-C, which Tune takes for a wish to end early.
         """
         from ray import tune
 
         self.searches += 1
-        with variables(QUIET), _handlers_kept():
+        with variables(QUIET | HANDLED), _interruptible():
             given = {"kernel": Packed.of(kernel, RAYS_PICKLER), "pieces": list(pieces)}
             trial = tune.with_parameters(trainable(), **given)
             tuner = tune.Tuner(
@@ -123,12 +128,13 @@ class Study:
         for result in (results[place] for place in range(len(results))):
             if result.error is not None:
                 raise result.error
-            seen = result.metrics or {}
-            if "told" not in seen:
-                raise KeyboardInterrupt  # what Tune takes for its own
-            told[seen["config"]["row"]] = pickle.loads(seen["told"])  # noqa: S301 - by our trial
-        for one in told.values():
-            self._note(one)
+            metrics = result.metrics or {}
+            if "told" in metrics:
+                one = pickle.loads(metrics["told"])  # noqa: S301 - our trial has packed it
+                told[metrics["config"]["row"]] = one
+                self._note(one)
+        if len(told) < len(pieces):
+            raise KeyboardInterrupt  # by SIGUSR1, which Tune takes for the same wish
         return [told[row] for row in range(len(pieces))]
 
     def _note(self, one: Told) -> None:
@@ -136,12 +142,14 @@ class Study:
         process = self.searches, one.conditions.host, one.conditions.pid
         before = self.seen.get(process)
         if before is None or before.span < one.span:
-            self.seen[process] = one
-        self.spans.setdefault(one.case, []).append(one.span)
+            self.seen[process] = replace(one, outcome=None)  # results may be large
+        self.spans.setdefault((one.case, one.conditions.host), []).append(one.span)
 
     def account(self, case: str, rows: int) -> Work:
         """Return how the trials of *case* worked; WorkError if too many ran at once."""
-        most = at_once(self.spans.get(case, []))
+        most = max(
+            (at_once(spans) for (own, _), spans in self.spans.items() if own == case), default=0
+        )
         if most > self.cpus:
             raise WorkError(f"{most} trials ran at once; the CPU count is {self.cpus}")
         tallies = [one.tally for one in self.seen.values() if one.case == case]
@@ -163,11 +171,17 @@ def at_once(spans: Sequence[Span]) -> int:
 
 
 @contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Set Tune's handlers of signals back: it leaves its own behind, which swallow a Ctrl-C."""
+def _interruptible() -> Iterator[None]:
+    """Have Tune end its trials after Ctrl-C, and raise KeyboardInterrupt when it has.
+
+    Tune's handlers set the former one back when they are called, and else stay behind: then they
+    would swallow the next Ctrl-C.  (Ray 2.60, ray/tune/tune.py, _setup_signal_catching.)
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
     try:
         yield
+        if signal.getsignal(signal.SIGINT) is before[signal.SIGINT]:
+            raise KeyboardInterrupt
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -209,14 +223,14 @@ def actors_stand_ready(cluster: "SessionCluster", cpus: int, kernels: Kernels) -
         yield stage
 
 
-@on_ray(trials_stand_ready)
+@on_ray(trials_stand_ready, packages=PACKAGES)
 def tune(kernel: Kernel, rows: Any, *, cpus: int, place: Study | None = None) -> Any:
     """Run *kernel* in one trial of Ray Tune per row, each in an actor of its own."""
     __tracebackhide__ = True
     return _run(kernel, rows, cpus, place, is_reused=False)
 
 
-@on_ray(actors_stand_ready)
+@on_ray(actors_stand_ready, packages=PACKAGES)
 def tune_reused(kernel: Kernel, rows: Any, *, cpus: int, place: Study | None = None) -> Any:
     """Run *kernel* in one trial of Ray Tune per row; the next trial gets an ended one's actor."""
     __tracebackhide__ = True
