@@ -32,21 +32,9 @@ from rayscale.saved.files import write_whole
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the charts into this folder, too, as .svg files.",
 )
-@click.option(
-    "--section",
-    "sections",
-    multiple=True,
-    metavar="WORDS",
-    help="Only the sections whose heading has these words, such as fastest.",
-)
 @click.pass_obj
 def report(
-    results: Path,
-    runs: str | None,
-    output: Path | None,
-    style: str,
-    charts: Path | None,
-    sections: tuple[str, ...],
+    results: Path, runs: str | None, output: Path | None, style: str, charts: Path | None
 ) -> None:
     """Show whether Ray pays: sentences, tables and charts on one page that needs no network.
 
@@ -60,7 +48,6 @@ def report(
         shown = contents.contents(
             subject.read(chosen.newest), chosen.history, skipped, chosen.machine
         )
-        shown = shown.only(sections) if sections else shown
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if charts:
