@@ -60,8 +60,7 @@ class Gating:
         from rayscale.gate import request
         from rayscale.terminal import width
 
-        compared = bool(self.gate.tolerances)  # else nothing was chosen, or the request refused
-        if compared and (self.gate.cases or self.gate.others):
+        if self.gate.cases or self.gate.others:
             terminalreporter.section(f"head against {self.gate.revision}")
             terminalreporter.write(request.report(self.gate, max(width(), WIDTH)))
             request.write_markdown(self.gate, self.config.getoption("rayscale_gate_summary"))

@@ -4,14 +4,13 @@ Every timed session ends with some, so this does without ``scipy.stats``, which 
 more to import.
 """
 
-import math
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrik, ndtri
+from scipy.special import bdtr, ndtri
 
 
 class Interval(NamedTuple):
@@ -73,11 +72,8 @@ def _rank(rounds: int, confidence: float) -> int:
     >>> _rank(7, 0.975)  # k = 1 misses with 2 / 2**7 = 0.0156, k = 2 with 2 (1 + 7) / 2**7 = 0.125
     1
     """
-    if rounds == 0:
-        return 0
-    outside = (1 - confidence) / 2
-    rank = max(math.ceil(bdtrik(outside, rounds, 0.5)) - 1, 0)  # as in scipy.stats.binom.ppf
-    return rank if bdtr(rank, rounds, 0.5) >= outside else rank + 1
+    below = bdtr(np.arange(rounds + 1), rounds, 0.5)  # P(B <= k)
+    return int(np.searchsorted(below, (1 - confidence) / 2))
 
 
 def speed_up(serial: Interval, parallel: Interval) -> Interval:
