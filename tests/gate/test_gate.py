@@ -5,15 +5,16 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rayscale.gate.request import _seconds, _seed, _share, parse_tolerance
-from tests.projects import Run, run_pytest, write
+from tests.projects import Run, at_once, run_pytest, write
 
 # Three kernels, which take 1/64 s a call by a clock of their own.
 KERNELS = """
@@ -225,8 +226,6 @@ RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gate-budget": ("project", ("--against=HEAD", *SUM, "--gate-budget=0.25")),
     "untimed": ("project", ("--against=HEAD",)),
 }
-AT_ONCE = 3  # two cores have something to do while one run waits for Ray
-
 
 BEFORE = "what was on the page before\n"
 
@@ -244,15 +243,13 @@ def running(repository: Repository) -> Iterator[dict[str, Future[Run]]]:
         storage = write(repository.folder / "results" / name, {"page.md": BEFORE})
         return run_pytest(
             repository.folder / project,
-            # Hypothesis has nothing to do there, and takes seconds to be imported.
-            *("-p", "no:hypothesispytest", *arguments),
+            *arguments,
             storage=storage,
             variables={"GITHUB_STEP_SUMMARY": str(storage / "page.md"), "COLUMNS": "200"},
         )
 
-    pool = ThreadPoolExecutor(AT_ONCE)
-    yield {name: pool.submit(gate, name) for name in RUNS}
-    pool.shutdown(cancel_futures=True)
+    with at_once({name: partial(gate, name) for name in RUNS}) as running:
+        yield running
 
 
 Ran = Callable[[str], Run]

@@ -74,11 +74,10 @@ def opened(browser: Browser, file: Path, width: int, scheme: Scheme = "light") -
         assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
 
 
-# How wide the window is does not matter to the colours, and the other way round.
 @pytest.mark.parametrize(
-    ("width", "scheme", "ink"),
-    [(390, "dark", "rgb(230, 237, 243)"), (1280, "light", "rgb(31, 35, 40)")],
+    ("scheme", "ink"), [("light", "rgb(31, 35, 40)"), ("dark", "rgb(230, 237, 243)")]
 )
+@pytest.mark.parametrize("width", [390, 1280])
 def test_page_is_whole_on_every_screen(
     browser: Browser, report_file: Path, width: int, scheme: Scheme, ink: str
 ) -> None:

@@ -78,7 +78,7 @@ RUNS = {
         *("--benchmark-only", "--cpus=2", "-m=overhead", QUICK),
         *("-k", "(length and 10ms) or (empty and 10) or 96KiB"),
     ),
-    "plain": ("benchmarks", "--sizes=small", "-k=serial and (numpy or pandas)"),
+    "plain": ("benchmarks", "--sizes=small", "--cpus=1", "-k=numpy"),
 }
 
 
@@ -304,8 +304,9 @@ def test_run_shows_the_timings_and_what_ray_gained(timed: Run) -> None:
     assert table.count("moving_average[numpy-") == 6
     assert "moving_average small (100 x 100)" in summary
     assert re.search(r"^COST: ", summary, flags=re.MULTILINE)
-    # What is said of a way is the timings' own, "has too few timings" on a busy machine.
-    assert re.search(r"^numpy: ray_\w+ on \d CPUs? \w", summary, flags=re.MULTILINE)
+    # Which of the four things is said is for the timings to tell, few of them on a busy machine.
+    said = r"^numpy: ray_\w+ on \d CPUs? (is|takes|has too few timings|cannot be told)"
+    assert re.search(said, summary, flags=re.MULTILINE)
 
 
 def test_run_rewrites_no_line_in_a_file(timed: Run) -> None:
@@ -367,7 +368,7 @@ def test_plain_run_checks_and_times_nothing(running: dict[str, Future[Run]]) -> 
     plain = running["plain"].result()
 
     assert plain.exit_code == 0, plain.output
-    assert "2 passed" in plain.output
+    assert "4 passed" in plain.output
     assert "Rounds" not in plain.output
     assert "what Ray gained" not in plain.output
     assert plain.saved == []
