@@ -9,7 +9,7 @@ has fewer points so far, those are averaged.  The result is float64, of the shap
 of *data*.  TypeError if *data* is not numeric or *window* not a whole number;
 ValueError if *data* has not one or two dimensions or *window* is below 1.
 
-A NaN makes every window that holds it NaN; pandas leaves it out instead.
+A NaN makes every window that holds it NaN; pandas and bottleneck leave it out instead.
 """
 
 import operator
@@ -86,6 +86,43 @@ def moving_average_pandas(data: ArrayLike, window: SupportsIndex = 10) -> NDArra
     width = min(width, max(1, len(series)))  # pandas takes no Python int beyond 64 bits
     averages = series.rolling(width, min_periods=1).mean().to_numpy().T
     return np.ascontiguousarray(averages).reshape(np.shape(data))
+
+
+def moving_average_cumsum(data: ArrayLike, window: SupportsIndex = 10) -> NDArray[np.float64]:
+    """Average as textbooks do: by differences of prefix sums, which drift.
+
+    A mean is off by as much as the row's prefix sums are rounded, not by what its window holds.
+    So a 1e16 in a row spoils all means after it, and an infinity makes them NaN.
+
+    >>> moving_average_cumsum([1, 2, 6, 7], window=3)
+    array([1. , 1.5, 3. , 5. ])
+    """
+    rows, width = _rows(data), _whole(window)
+    count, length = rows.shape
+    width = min(width, max(1, length))
+    sums = np.zeros((count, length + 1))
+    np.cumsum(rows, axis=1, dtype=np.float64, out=sums[:, 1:])
+    averages = sums[:, 1:].copy()
+    averages[:, width:] -= sums[:, 1:-width]
+    averages /= np.minimum(np.arange(1, length + 1), width)
+    return averages.reshape(np.shape(data))
+
+
+def moving_average_bottleneck(data: ArrayLike, window: SupportsIndex = 10) -> NDArray[np.float64]:
+    """Average with bottleneck's ``move_mean``: one running sum in C, which drifts as well.
+
+    ModuleNotFoundError where bottleneck is not installed.
+
+    >>> moving_average_bottleneck([1, 2, 6, 7], window=3)
+    array([1. , 1.5, 3. , 5. ])
+    """
+    import bottleneck
+
+    rows, width = _rows(data).astype(np.float64, copy=False), _whole(window)
+    if not rows.size:
+        return rows.reshape(np.shape(data)).copy()
+    averages = bottleneck.move_mean(rows, min(width, rows.shape[1]), min_count=1)
+    return np.asarray(averages, dtype=np.float64).reshape(np.shape(data))
 
 
 def _rows(data: ArrayLike) -> NDArray[Any]:

@@ -15,16 +15,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
+    from rayscale.suite.actors import ray_actors as ray_actors
+    from rayscale.suite.actors import ray_shared as ray_shared
     from rayscale.suite.case import Cases as Cases
     from rayscale.suite.case import cases as cases
     from rayscale.suite.case import on_request as on_request
     from rayscale.suite.cluster import SessionCluster as SessionCluster
     from rayscale.suite.measure import Measure as Measure
+    from rayscale.suite.pools import joblib as joblib
+    from rayscale.suite.pools import process_pool as process_pool
+    from rayscale.suite.pools import ray_pool as ray_pool
+    from rayscale.suite.pools import thread_pool as thread_pool
     from rayscale.suite.rows import cut as cut
     from rayscale.suite.rows import join as join
     from rayscale.suite.stage import Stage as Stage
     from rayscale.suite.stage import on_ray as on_ray
     from rayscale.suite.stage import way as way
+    from rayscale.suite.tuning import tune as tune
+    from rayscale.suite.tuning import tune_reused as tune_reused
     from rayscale.suite.ways import ray_blocks as ray_blocks
     from rayscale.suite.ways import ray_per_row as ray_per_row
     from rayscale.suite.ways import ray_whole as ray_whole
@@ -45,6 +53,14 @@ PUBLIC = {
     "ray_whole": "ways",
     "ray_per_row": "ways",
     "ray_blocks": "ways",
+    "ray_actors": "actors",
+    "ray_shared": "actors",
+    "ray_pool": "pools",
+    "process_pool": "pools",
+    "joblib": "pools",
+    "thread_pool": "pools",
+    "tune": "tuning",
+    "tune_reused": "tuning",
 }
 __all__ = [*PUBLIC, "session_cluster"]  # noqa: PLE0604 - they are names
 

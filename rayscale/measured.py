@@ -4,16 +4,35 @@ The one file that knows the words in a benchmark's ``extra_info``.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 import numpy as np
 
 from rayscale.intervals import Interval, correlation, round_interval
+from rayscale.ratio import Ratio
 from rayscale.text import count
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What a run saves of a case that was timed in pairs with another way of running."""
+
+    implementation: str  # the other
+    median: float  # its seconds
+    times: float = msgspec.field(name="ratio")  # how many times as fast as the other the case was
+    low: float | None = None  # of its 95 % interval; None where there were too few pairs
+    high: float | None = None
+    n: int = 0  # pairs
+
+    @property
+    def ratio(self) -> Ratio:
+        """How many times as fast as the other way the case ran, pair by pair."""
+        if self.low is None or self.high is None:
+            return Ratio(self.times, None, self.n)
+        return Ratio(self.times, Interval(self.low, self.high), self.n)
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -33,6 +52,8 @@ class Words(msgspec.Struct, frozen=True):
     control: float | None = None  # seconds, around the case; see rayscale/saved/control.py
     cpus_proven: bool = True  # whether the run saw that the work was done on so many CPUs
     set_late: bool = False  # whether threads and allocator were fixed after NumPy was imported
+    beside: Beside | None = None
+    row: str = "row"  # what a row is called, in the singular
 
 
 class ProbeWords(msgspec.Struct, frozen=True):
@@ -52,6 +73,24 @@ def words(info: Mapping[str, Any]) -> Words | ProbeWords | None:
         if "overhead" in info:
             return msgspec.convert(info, ProbeWords)
         return msgspec.convert(info, Words)
+    except msgspec.ValidationError:
+        return None
+
+
+class RllibWords(msgspec.Struct, frozen=True):
+    """What a run saves with a benchmark of RLlib, whose environment is stepped by somebody."""
+
+    rllib: Literal["sampling", "training"]
+    by: str  # "RLlib", or what a loop of one's own uses
+    runners: int  # env runners; 0: in the driver itself
+    steps: int  # of a call
+    parts: dict[str, tuple[float, ...]] = {}  # of a training iteration: seconds, one for each round
+
+
+def rllib_words(info: Mapping[str, Any]) -> RllibWords | None:
+    """Return what *info*, a saved ``extra_info``, says of RLlib; None if it says nothing."""
+    try:
+        return msgspec.convert(info, RllibWords)
     except msgspec.ValidationError:
         return None
 
@@ -92,8 +131,13 @@ class MeasuredCase(Words, frozen=True, kw_only=True, dict=True):
         return math.prod(self.shape) if self.shape else None
 
     @property
+    def rows(self) -> int | None:
+        """How many rows went in; None where no shape was saved."""
+        return self.shape[0] if self.shape else None
+
+    @property
     def is_serial(self) -> bool:
-        """Whether it ran without Ray."""
+        """Whether it is the serial case, which the others are compared with."""
         return self.implementation == "serial"
 
     @cached_property
@@ -142,3 +186,12 @@ def blocks(cases: Sequence[MeasuredCase]) -> dict[tuple[str, str], list[Measured
     for case in cases:
         grouped.setdefault((case.problem, case.size), []).append(case)
     return grouped
+
+
+def largest(cases: Sequence[MeasuredCase]) -> Iterator[list[MeasuredCase]]:
+    """Return, for each problem, the block whose longest case takes longest."""
+    by_problem: dict[str, list[list[MeasuredCase]]] = {}
+    for (problem, _), block in blocks(cases).items():
+        by_problem.setdefault(problem, []).append(block)
+    for own in by_problem.values():
+        yield max(own, key=lambda block: max(case.median for case in block))

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from rayscale.suite.measure import Measure
     from rayscale.suite.probe import Probe
 
+# What brings a package that a way of running needs; any other is brought by its own name.
+BRINGS = {
+    "joblib": "'rayscale[pools]'",
+    **dict.fromkeys(("fsspec", "pandas", "pyarrow"), "'ray[tune]'"),
+}
 FEWEST_ROUNDS = 7  # from which a 97.5 % interval of a median follows: 1 - 2 * 2**-7 = 0.984
 
 
@@ -96,7 +101,8 @@ class Measuring:
 
         self.sizes.add(probe.SIZE)
         wanted = self.asked.sizes is None or probe.SIZE in self.asked.sizes
-        values = probe.parameters(metafunc.function, self._choice().cpus) if wanted else []
+        ways = probe.RAYS_TASKS | (probe.PEERS if options.asks_for_ways(self.config) else {})
+        values = probe.parameters(metafunc.function, self._choice().cpus, ways) if wanted else []
         metafunc.parametrize(probe.NAMES, values or [items.nothing(probe.NAMES)])
 
     def _choice(self) -> Any:
@@ -105,7 +111,14 @@ class Measuring:
 
         cores = usable_cpus()
         counts = self.asked.cpus or options.default_cpus(cores)
-        return Choice(counts, self.asked.sizes, cores, gated=self.gating is not None)
+        return Choice(
+            counts,
+            self.asked.sizes,
+            cores,
+            gated=self.gating is not None,
+            named=self.asked.cpus is not None,
+            ways=options.asks_for_ways(self.config),
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -146,6 +159,7 @@ class Measuring:
             self.gating.admit({item: self._function(item) for item in self.ours})
         self._skip_without_benchmark()
         self._demand_ray()
+        self._demand_packages()
         self._try_existing_cluster()
         if self.ours and self.keeping is not None:
             self._show_a_live_line(self.keeping)
@@ -180,6 +194,20 @@ class Measuring:
             )
         items.skip(needing, reason)
 
+    def _demand_packages(self) -> None:
+        """Refuse cases of a way whose package is missing; untimed, they are skipped."""
+        for package, needing in items.by_package(self.ours).items():
+            if find_spec(package) is not None:
+                continue
+            reason = f"{package} is not installed; pip install {BRINGS.get(package, package)}"
+            if self.asked.timed:
+                way = needing[0].callspec.params["implementation"]  # type: ignore[attr-defined]  # it is a case
+                raise pytest.UsageError(
+                    f"{needing[0].name} is run by {way}, and {reason}, or leave out its cases "
+                    f"with -k 'not {way}'"
+                )
+            items.skip(needing, reason)
+
     def _try_existing_cluster(self) -> None:
         neediest = max(self.ours, key=items.cpus_needed, default=None)
         address = self.asked.ray_address
@@ -190,7 +218,7 @@ class Measuring:
 
         try:
             needed = items.cpus_needed(neediest)
-            with existing(address, needed, neediest.name, self._packages()):
+            with existing(address, needed, items.needing(neediest), self._packages()):
                 pass
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
@@ -222,6 +250,7 @@ class Measuring:
         """Return what the benchmark calls: it times its case, or compares it."""
         from rayscale.suite.code import code_of
         from rayscale.suite.measure import Measure, Subject
+        from rayscale.suite.stage import needs
 
         item = request.node
         case, arm = items.case_of(item)
@@ -229,10 +258,11 @@ class Measuring:
         benchmark.group = f"{case.problem} {case.size}"
         kernel = arm.kernels[case.kernel]
         code = code_of(kernel, case.kernel, item.path)
-        on_ray = item.get_closest_marker("ray") is not None
+        way = arm.ways[case.implementation]
+        on_ray = needs(way).ray
         if self.asked.ray_address is not None and on_ray and code.route == "import":
             code = replace(code, route="shipped")
-        subject = Subject(case, kernel, arm.ways[case.implementation], cluster, code)
+        subject = Subject(case, kernel, way, cluster, code, arm.beside)
         if self.asked.ray_address is not None and any(map(items.cpus_needed, self.ours)):
             cluster.running()  # serial cases run at its niceness, too
         if self.gating is not None:
@@ -254,8 +284,8 @@ class Measuring:
         names = ("min_rounds", "max_time", "warmup", "precision")
         asked = {name: self.config.getoption(f"benchmark_{name}", None) for name in names}
         asked |= mark.kwargs if mark else {}
-        wanted = asked["warmup"] or asked["precision"]
-        return Rounds(asked["min_rounds"], float("inf") if wanted else float(asked["max_time"]))
+        calibrated = bool(asked["warmup"] or asked["precision"])
+        return Rounds(asked["min_rounds"], float(asked["max_time"]), calibrated)
 
     def probe(
         self, request: pytest.FixtureRequest, benchmark: Any, cluster: "SessionCluster"
@@ -300,9 +330,14 @@ class Measuring:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """End our cluster before a test that does not use it: it may start Ray itself."""
+        """End our cluster before a test that does not use it: it may start Ray itself.
+
+        One that uses it in a way of its own finds all its CPUs free.
+        """
         if self.cluster is not None and not items.is_ours(item):
             self.cluster.stop()
+        elif self.cluster is not None and not items.has_a_stage(item):
+            self.cluster.release()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -36,6 +36,7 @@ FOLDERS = {
 MARKS = (
     "ray(cpus=1): a case that runs on Ray; with rayscale_cluster, a test that needs so many CPUs",
     "overhead: what Ray costs apart from any kernel",
+    "ways: cases of all ways of running; -m ways runs those, too, that are left out without it",
     "tolerance(slowdown): the slowdown of this benchmark that a gate must catch, such as 10%",
     "oversubscribed: a case with more CPUs than this process may use",
 )

@@ -21,7 +21,7 @@ TERMINAL = {"commands", "__main__"}
 TIES = {f"rayscale.{one}" for one in HOOKS | TERMINAL}
 ROOMS = {f"rayscale.{one}" for one in ("suite", "gate", "saved", "report")}
 SUITES_NUMBERS = {f"rayscale.suite.{one}" for one in ("gain", "laws", "crossing", "sentences")}
-PUBLIC = {f"rayscale.{one}" for one in (*rayscale.PUBLIC, "session_cluster", "overhead")}
+PUBLIC = {f"rayscale.{one}" for one in (*rayscale.PUBLIC, "session_cluster", "overhead", "trials")}
 
 # What each room does not import, and what of that it may after all.
 CLOSED = {
@@ -43,7 +43,10 @@ DECIDES = (
 )
 
 # What this repository calls its kernels and its sizes.
-NAMES = {"kernels", "moving_average", "timer", "loop", "small", "article", "large"}
+NAMES = {
+    *("kernels", "moving_average", "rollout", "timer"),
+    *("gymnasium", "loop", "vector_sync", "cumsum", "bottleneck", "small", "article", "large"),
+}
 
 
 def within(name: str, package: str) -> bool:

@@ -32,9 +32,21 @@ from rayscale.saved.files import write_whole
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the charts into this folder, too, as .svg files.",
 )
+@click.option(
+    "--section",
+    "sections",
+    multiple=True,
+    metavar="WORDS",
+    help="Only the sections whose heading has these words, such as fastest.",
+)
 @click.pass_obj
 def report(
-    results: Path, runs: str | None, output: Path | None, style: str, charts: Path | None
+    results: Path,
+    runs: str | None,
+    output: Path | None,
+    style: str,
+    charts: Path | None,
+    sections: tuple[str, ...],
 ) -> None:
     """Show whether Ray pays: sentences, tables and charts on one page that needs no network.
 
@@ -48,6 +60,7 @@ def report(
         shown = contents.contents(
             subject.read(chosen.newest), chosen.history, skipped, chosen.machine
         )
+        shown = shown.only(sections) if sections else shown
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if charts:

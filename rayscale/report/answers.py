@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from rayscale.measured import MeasuredCase, blocks
+from rayscale.measured import MeasuredCase, largest
+from rayscale.report import fastest
 from rayscale.suite.gain import Block, cost
 from rayscale.suite.sentences import chosen, cost_in_words, gained
 
@@ -11,17 +12,8 @@ NOTHING = "This run has no Ray case beside a serial one: it cannot tell whether 
 
 def answers(cases: Sequence[MeasuredCase], failed: Sequence[str] = ()) -> Iterator[str]:
     """Return what the largest size of each problem says; *failed* are ids of tests."""
-    for block in _largest(cases):
+    for block in largest(cases):
         yield from _of_block(block, failed)
-
-
-def _largest(cases: Sequence[MeasuredCase]) -> Iterator[Block]:
-    """Return, for each problem, the block whose longest case takes longest."""
-    by_problem: dict[str, list[Block]] = {}
-    for (problem, _), block in blocks(cases).items():
-        by_problem.setdefault(problem, []).append(block)
-    for own in by_problem.values():
-        yield max(own, key=lambda block: max(case.median for case in block))
 
 
 def _of_block(block: Block, failed: Sequence[str]) -> Iterator[str]:
@@ -31,9 +23,17 @@ def _of_block(block: Block, failed: Sequence[str]) -> Iterator[str]:
         if said := gained(kernel, block):
             compared = True
             yield f"{where}, {kernel} kernel: {said}."
+        if any(case.beside for case in block if case.kernel == kernel):
+            yield from _fastest(where, kernel, block, failed)
     if compared:
         yield f"{where}, COST (CPUs to beat one thread): {cost_in_words(cost(block, failed))}."
     yield from chosen(block)
+
+
+def _fastest(where: str, kernel: str, block: Block, failed: Sequence[str]) -> Iterator[str]:
+    """Say which way is fastest, of a kernel whose ways were timed in pairs."""
+    if found := fastest.of_kernel(kernel, block, failed):
+        yield f"{where}, {kernel} kernel: {fastest.sentence(found)}."
 
 
 def _where(case: MeasuredCase) -> str:

@@ -4,15 +4,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rayscale.measured import Timing, blocks
-from rayscale.report import costs, granularity, over_time, scaling, tables
+from rayscale.report import (
+    costs,
+    fastest,
+    granularity,
+    lengths,
+    over_time,
+    pairs,
+    rllib,
+    rows,
+    scaling,
+    tables,
+)
 from rayscale.report.answers import NOTHING, answers
 from rayscale.report.costs import RayCosts
 from rayscale.report.drawing import Chart, Palette, palette
 from rayscale.report.granularity import Granularity
 from rayscale.report.phases import phases
+from rayscale.report.section import Report, Section
 from rayscale.report.spread import spread
 from rayscale.report.subject import Subject, with_probes
-from rayscale.report.tables import Table
 from rayscale.saved.history import CaseHistory, histories
 from rayscale.saved.launches import Launch
 from rayscale.suite.sentences import MARKS_NOTE, footnotes
@@ -31,25 +42,6 @@ PREDICTION_NOTE = (
     "fitted to: where that is above 1.25x, the model is wrong, and no interval is shown. Where "
     "measured is far above predicted, something else is lost."
 )
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a report, under a heading."""
-
-    heading: str
-    sentences: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    charts: tuple[Chart, ...] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    """All of it."""
-
-    title: str
-    sentences: tuple[str, ...]
-    sections: tuple[Section, ...]
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,11 @@ def contents(
     looks = _looks(subject, cases)
     sections = (
         Section("Machine", tuple(_gaps(subject, faults)), (tables.machine(subject.launches),)),
+        fastest.section(subject.cases, subject.failed),
         _gains(subject, looks),
+        *pairs.sections(subject.cases),
+        *lengths.sections(subject.cases, looks),
+        rllib.section(subject.rllib),
         _charts("Time against size", scaling.times_by_size(subject.cases, looks)),
         _charts("Where the time goes", _phases(subject)),
         _granularity(overhead),
@@ -95,9 +91,16 @@ def contents(
     first = subject.launches[0]
     return Report(
         f"Is it worth Ray? {first.name}, {first.when:%Y-%m-%d}",
-        (*answers(subject.cases, subject.failed), *overhead.sentences) or (NOTHING,),
+        (*_answers(subject), *overhead.sentences) or (NOTHING,),
         tuple(one for one in sections if one.tables or one.charts),
     )
+
+
+def _answers(subject: Subject) -> Iterator[str]:
+    """Return what the cases say, with how long a row must be where it has a name of its own."""
+    yield from answers(subject.cases, subject.failed)
+    yield from rows.answers(subject.cases)
+    yield from rllib.sentences(subject.rllib)
 
 
 def _overhead(subject: Subject, runs: Sequence[Launch]) -> Overhead:
@@ -157,7 +160,7 @@ def _phases(subject: Subject) -> Iterator[Chart]:
 
 
 def _granularity(overhead: Overhead) -> Section:
-    chart = scaling.granularity(overhead.lines)
+    chart = lengths.granularity(overhead.lines)
     return Section(
         "How long must a task be?",
         (overhead.source,) if overhead.source else (),

@@ -11,6 +11,11 @@ from rayscale.suite.laws import Call, Estimate, LawError, RayCost
 from rayscale.text import count, digits, duration
 
 MIB = 2**20
+# Ways whose blocks are not tasks of Ray's that carry their rows: the model is not of them.
+OTHER_WAYS = (
+    *("ray_actors", "ray_shared", "ray_pool", "process_pool", "joblib", "thread_pool"),
+    *("tune", "tune_reused"),
+)
 Fitted = RayCost | LawError
 
 
@@ -102,7 +107,7 @@ def predictions(block: Block, costs: Sequence[RayCosts]) -> list[Prediction]:
     found = []
     for case in block:
         known = case.tasks and case.bytes_moved and case.kernel in serial and case.cpus in by_cpus
-        if case.is_serial or not known:
+        if case.is_serial or case.implementation in OTHER_WAYS or not known:
             continue
         cost = by_cpus[case.cpus].of(case)
         if isinstance(cost, RayCost):

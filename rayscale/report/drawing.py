@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -15,10 +15,13 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from rayscale.intervals import Interval
+
 WIDTH = 4.7  # inches: at the 358 pixels that a phone has for it, 9 points are 9.5 pixels
 INK = "#010203"  # stands for the page's own text colour
 FAINT = "#888888"
 LEAST_SPAN = 5  # of a logarithmic axis, as a factor
+FEW = 5  # lines whose names have room within a chart
 
 # The contrast is 3:1 or more on white and on black.  The colour-blind can distinguish them (after
 # Okabe and Ito), and so can others without any colour, by marker and dash.
@@ -27,6 +30,14 @@ OWN = {  # of the ways of running that come with rayscale
     "ray_whole": ("#d55e00", "s", "--"),
     "ray_per_row": ("#0f8fd0", "^", "-."),
     "ray_blocks": ("#009e73", "D", "-"),
+    "ray_actors": ("#cc4477", "v", "-"),
+    "ray_shared": ("#6a7de0", "P", "--"),
+    "ray_pool": ("#a8682f", "X", "-."),
+    "process_pool": ("#00868b", "*", "-"),
+    "joblib": ("#6f8f00", "<", "--"),
+    "thread_pool": ("#75869b", ">", ":"),
+    "tune": ("#b34d7d", "p", ":"),
+    "tune_reused": ("#8f7a00", "h", "-."),
 }
 SPARE_COLOURS = ("#c4679b", "#a67c00", "#7f7f7f")
 SPARE_MARKERS = "vPX*<>p"  # as 3 and 7 have no common factor, 21 ways differ in colour or marker
@@ -107,6 +118,34 @@ def palette(names: Iterable[str]) -> Palette:
     return found
 
 
+def look(looks: Palette, way: str) -> dict[str, Any]:
+    """Return how matplotlib is to draw a way of running."""
+    style = looks[way]
+    return {"color": style.colour, "marker": style.marker, "linestyle": style.dash}
+
+
+def bars(points: Sequence[tuple[float, Interval | None]]) -> tuple[list[float], list[float]]:
+    """Return how far the interval of each point reaches down and up; 0 where there is none."""
+    bounds = [(value, interval or Interval(value, value)) for value, interval in points]
+    return [value - low for value, (low, _) in bounds], [
+        high - value for value, (_, high) in bounds
+    ]
+
+
+def height(lines: int) -> float:
+    """Return the height in inches of a chart with so many *lines* in its legend."""
+    return 3.0 if lines <= FEW else 3.2 + 0.09 * (lines + 1)
+
+
+def legend(axes: Axes) -> None:
+    """Say what each line is: within the chart, or below it where there are many."""
+    lines = len(axes.get_legend_handles_labels()[0])
+    if lines <= FEW:
+        axes.legend()
+    else:
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=2)
+
+
 def slug(*words: str) -> str:
     """Return a name that is good as an id in a page and as a file's; other words, another name.
 
@@ -132,7 +171,7 @@ def logarithmic(axes: Axes, which: Literal["x", "y"], say: Callable[[float], str
     low, high = axis.get_view_interval()
     stretch = max(1.0, (LEAST_SPAN * low / high) ** 0.5)
     axis.set_view_interval(low / stretch, high * stretch, ignore=True)
-    many = high / low > 1000
+    many = high / low > (1000 if which == "y" else 100)
     axis.set_major_locator(LogLocator(subs=(1.0,) if many else (1.0, 2.0, 5.0), numticks=99))
     axis.set_major_formatter(FuncFormatter(lambda place, _: say(place)))
     axis.set_minor_formatter(NullFormatter())

@@ -11,6 +11,7 @@ from rayscale.suite.crossing import Crossing, Side, crossing
 from rayscale.suite.laws import Estimate, level_crossed
 from rayscale.text import count, duration
 
+TASKS = "ray_per_row"  # the way that sends Ray's tasks
 HALF = 0.5  # of what the CPUs can give
 UNKNOWN = Interval(0.0, math.inf)  # of an efficiency, where there are too few rounds
 
@@ -22,6 +23,7 @@ class Granularity:
     Source: Slaughter et al., Task Bench, SC 2020.
     """
 
+    way: str
     cpus: int
     lengths: tuple[float, ...]  # seconds, ascending, as measured serially
     efficiencies: tuple[Ratio, ...]
@@ -80,40 +82,53 @@ def _side(efficiency: Ratio) -> Side:
 
 
 def granularities(probes: Iterable[ProbeTiming]) -> list[Granularity]:
-    """Return the efficiencies of tasks by their length, for each CPU count."""
+    """Return the efficiencies of tasks by their length, for each way of running and CPU count.
+
+    Ray's tasks come first.
+    """
     own = [one for one in probes if one.name == "task_length" and one.length is not None]
     serial = {one.length: one for one in own if one.implementation == "serial"}
-    rays = [one for one in own if one.implementation != "serial" and one.length in serial]
-    rays.sort(key=lambda one: one.length or 0.0)
-    return [
-        _granularity(cpus, [(serial[one.length], one) for one in rays if one.cpus == cpus])
-        for cpus in sorted({one.cpus for one in rays})
-    ]
+    others = [one for one in own if one.implementation != "serial" and one.length in serial]
+    others.sort(key=lambda one: one.length or 0.0)
+    lines = {(one.implementation != TASKS, one.implementation, one.cpus) for one in others}
+    found = []
+    for _, way, cpus in sorted(lines):
+        line = [one for one in others if (one.implementation, one.cpus) == (way, cpus)]
+        found.append(_granularity(way, cpus, [(serial[one.length], one) for one in line]))
+    return found
 
 
-def _granularity(cpus: int, line: Sequence[tuple[ProbeTiming, ProbeTiming]]) -> Granularity:
-    """Return what *line* has: pairs of the serial probe and Ray's, of the same length."""
+def _granularity(
+    way: str, cpus: int, line: Sequence[tuple[ProbeTiming, ProbeTiming]]
+) -> Granularity:
+    """Return what *line* has: pairs of the serial probe and the way's, of the same length."""
     return Granularity(
+        way,
         cpus,
         tuple(serial.median / serial.tasks for serial, _ in line),
-        # Per task and CPU: Ray's probe may have more tasks than the serial one.
+        # Per task and CPU: the way's probe may have more tasks than the serial one.
         tuple(
-            Ratio.of(serial, ray).efficiency(cpus * serial.tasks / ray.tasks)
-            for serial, ray in line
+            Ratio.of(serial, other).efficiency(cpus * serial.tasks / other.tasks)
+            for serial, other in line
         ),
     )
 
 
 def sentences(lines: Sequence[Granularity]) -> Iterator[str]:
     """Return how long a task must be on each CPU count, or that it cannot be told."""
-    if known := [f"{line.known} on {count(line.cpus, 'CPU')}" for line in lines if line.known]:
+    rays = [line for line in lines if line.way == TASKS]
+    if known := [f"{line.known} on {count(line.cpus, 'CPU')}" for line in rays if line.known]:
         yield (
             f"A task must last {', '.join(known)} for Ray to make half of what the CPUs can give: "
             "METG(50 %)."
         )
-    for line in lines:
+    for line in rays:
         if line.known is None:
             yield (
                 f"How long a task must last on {count(line.cpus, 'CPU')} cannot be told: "
                 f"{line.doubt}."
             )
+    most = max((line.cpus for line in lines), default=0)
+    others = [line for line in lines if line.way != TASKS and line.cpus == most]
+    if known := [f"{line.known} with {line.way}" for line in others if line.known]:
+        yield f"On {count(most, 'CPU')}, beside Ray's tasks: {', '.join(known)}."

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from rich import box
 from rich.table import Table as RichTable
 
-from rayscale.report.contents import Report
 from rayscale.report.drawing import Chart
+from rayscale.report.section import Report
 from rayscale.report.tables import Table
 from rayscale.text import printed
 

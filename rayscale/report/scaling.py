@@ -1,26 +1,27 @@
-"""Charts of scaling: speed-up against CPUs, time against size, efficiency against task length."""
+"""Charts of scaling: speed-up against CPUs, time against size."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
 
-from rayscale.intervals import Interval
-from rayscale.report.break_even import BreakEven, break_even, lines, sizes
+from rayscale.report.break_even import BreakEven, break_even, lines, points_tell, sizes
 from rayscale.report.drawing import (
     FAINT,
+    FEW,
     INK,
-    OWN,
     Chart,
     Palette,
+    bars,
+    height,
+    legend,
     logarithmic,
+    look,
     slug,
 )
-from rayscale.report.granularity import Granularity
 from rayscale.suite.gain import Block, Gain, gain
-from rayscale.text import count, digits, duration, percent
+from rayscale.text import count, digits, duration
 
 WIDE = 20  # times: values that lie further apart are shown on a logarithmic axis
 
@@ -37,17 +38,26 @@ def speed_ups(block: Block, cores: int | None, looks: Palette) -> Iterator[Chart
             slug("speed-up", what),
             f"Speed-up: {what}",
             "Look how far each line stays below the thin grey ideal, and whether its bars stay "
-            "above the dotted 1, which is serial. A bar is the 95 % interval.",
+            f"above the dotted 1, which is serial. A bar is the 95 % interval.{_aside(gains)}",
             "; ".join(f"{one.case.way}: {one.ratio} as fast as serial" for one in gains),
             partial(_paint_speed_ups, gains=gains, cores=cores, looks=looks),
+            height(len({one.case.implementation for one in gains}) + 1),
         )
 
 
+def _aside(gains: Sequence[Gain]) -> str:
+    many = len({one.case.implementation for one in gains}) > FEW
+    return " Ways on as many CPUs stand side by side." if many else ""
+
+
 def _paint_speed_ups(axes: Axes, gains: Sequence[Gain], cores: int | None, looks: Palette) -> None:
-    for way in dict.fromkeys(one.case.implementation for one in gains):
-        _paint_line(axes, way, [one for one in gains if one.case.implementation == way], looks)
     counts = {one.case.cpus for one in gains}
     ends = [1, max(2, *counts)]
+    ways = list(dict.fromkeys(one.case.implementation for one in gains))
+    apart = 0.02 * (ends[1] - 1) if len(ways) > FEW else 0.0  # else they would cover one another
+    for place, way in enumerate(ways):
+        line = [one for one in gains if one.case.implementation == way]
+        _paint_line(axes, way, line, looks, apart * (place - len(ways) // 2))
     axes.plot(ends, ends, color=FAINT, linewidth=0.8, label="ideal")
     axes.axhline(1, color=FAINT, linewidth=0.8, linestyle=":")
     if cores and cores <= ends[1]:
@@ -60,7 +70,7 @@ def _paint_speed_ups(axes: Axes, gains: Sequence[Gain], cores: int | None, looks
     axes.set_xticks(sorted(counts | set(ends)))
     axes.set_xlabel("CPUs")
     axes.set_ylabel("times as fast as serial")
-    axes.legend()
+    legend(axes)
 
 
 def _mark_cores(axes: Axes, cores: int) -> None:
@@ -76,30 +86,17 @@ def _mark_cores(axes: Axes, cores: int) -> None:
     )
 
 
-def _paint_line(axes: Axes, way: str, gains: Sequence[Gain], looks: Palette) -> None:
+def _paint_line(axes: Axes, way: str, gains: Sequence[Gain], looks: Palette, aside: float) -> None:
+    """Draw a way's speed-ups, by *aside* to the right of their CPU counts."""
     line = sorted(gains, key=lambda one: one.case.cpus)
     axes.errorbar(
-        [one.case.cpus for one in line],
+        [one.case.cpus + aside for one in line],
         [one.ratio.value for one in line],
-        yerr=_bars([(one.ratio.value, one.ratio.interval) for one in line]),
+        yerr=bars([(one.ratio.value, one.ratio.interval) for one in line]),
         capsize=3,
         label=way,
-        **_look(looks, way),
+        **look(looks, way),
     )
-
-
-def _bars(points: Sequence[tuple[float, Interval | None]]) -> tuple[list[float], list[float]]:
-    """Return how far the interval of each point reaches down and up; 0 where there is none."""
-    bounds = [(value, interval or Interval(value, value)) for value, interval in points]
-    return [value - low for value, (low, _) in bounds], [
-        high - value for value, (_, high) in bounds
-    ]
-
-
-def _look(looks: Palette, way: str) -> dict[str, Any]:
-    """Return how matplotlib is to draw a way of running."""
-    look = looks[way]
-    return {"color": look.colour, "marker": look.marker, "linestyle": look.dash}
 
 
 def times_by_size(cases: Block, looks: Palette) -> Iterator[Chart]:
@@ -117,6 +114,7 @@ def times_by_size(cases: Block, looks: Palette) -> Iterator[Chart]:
             _crossings(even) if serial else "There is no serial case to compare with.",
             "; ".join(f"{one.name} takes {duration(one.median)} for {one.size}" for one in shown),
             partial(_paint_times, own=own, even=even, looks=looks),
+            height(len(own)),
         )
 
 
@@ -138,10 +136,10 @@ def _paint_times(
         axes.errorbar(
             [places[case.size] for case in line],
             [case.median for case in line],
-            yerr=_bars([(case.median, case.interval) for case in line]),
+            yerr=bars([(case.median, case.interval) for case in line]),
             capsize=2,
             label=way if way == "serial" else f"{way}, {count(line[0].cpus, 'CPU')}",
-            **_look(looks, way),
+            **look(looks, way),
         )
         if (found := even.get(way)) and found.below and found.above:
             ends = places[found.below.size], places[found.above.size]
@@ -149,12 +147,12 @@ def _paint_times(
     _paint_sizes(axes, shown, places)
     logarithmic(axes, "y", duration)
     axes.set_ylabel("time of a call")
-    axes.legend()
+    legend(axes)
 
 
 def _paint_sizes(axes: Axes, shown: Block, places: Mapping[str, float]) -> None:
-    """Make the axis of the sizes one of points or items or, where no shape is known, of names."""
-    if all(case.points for case in shown):
+    """Make the axis of the sizes one of points or items or, where these do not tell, of names."""
+    if _has_points(shown):
         logarithmic(axes, "x", EngFormatter(sep=""))
         axes.set_xlabel("points" if len(shown[0].shape) > 1 else "items")
     else:
@@ -162,66 +160,15 @@ def _paint_sizes(axes: Axes, shown: Block, places: Mapping[str, float]) -> None:
         axes.set_xlabel("size")
 
 
+def _has_points(cases: Block) -> bool:
+    """Tell whether each size can stand at its points, on a logarithmic axis."""
+    return points_tell(cases) and all(case.points for case in cases)
+
+
 def _places(cases: Block) -> dict[str, float]:
     """Return where each size stands on the axis: at its points, or one after the other."""
     points = {case.size: case.points for case in cases}
     order = sizes(cases)
-    if all(points.values()):
+    if _has_points(cases):
         return {size: float(points[size] or 0) for size in order}
     return {size: float(place) for place, size in enumerate(order)}
-
-
-def granularity(own: Sequence[Granularity]) -> Chart | None:
-    """Return efficiency against the length of a task; None where it was not measured."""
-    if not own:
-        return None
-    return Chart(
-        "granularity",
-        "Efficiency against the length of a task",
-        "Look where a line crosses 50 %: so long must a task be, METG(50 %), for Ray to make half "
-        "of what the CPUs can give. A bar is the 95 % interval.",
-        "; ".join(
-            f"{count(line.cpus, 'CPU')}: "
-            + ", ".join(
-                f"{percent(share.value)} at {duration(length)}"
-                for length, share in zip(line.lengths, line.efficiencies, strict=True)
-            )
-            for line in own
-        ),
-        partial(_paint_granularity, own=own),
-    )
-
-
-def _paint_granularity(axes: Axes, own: Sequence[Granularity]) -> None:
-    for place, line in enumerate(own):
-        _paint_efficiency(axes, line, place, alpha=0.4 + 0.6 * (place + 1) / len(own))
-    axes.axhline(100, color=FAINT, linewidth=0.8, label="ideal")
-    axes.axhline(50, color=FAINT, linewidth=0.8, linestyle=":")
-    logarithmic(axes, "x", duration)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("length of a task")
-    axes.set_ylabel("per cent of the ideal")
-    axes.legend()
-
-
-def _paint_efficiency(axes: Axes, line: Granularity, place: int, alpha: float) -> None:
-    # Ray's way of running is the same in all: what differs is the count, by marker and opacity.
-    colour, _, _ = OWN["ray_per_row"]
-    shares = [(100 * one.value, _per_cent(one.interval)) for one in line.efficiencies]
-    axes.errorbar(
-        line.lengths,
-        [value for value, _ in shares],
-        yerr=_bars(shares),
-        capsize=2,
-        color=colour,
-        alpha=alpha,
-        marker="os^Dv"[place % 5],
-        linestyle=("-", "--", "-.", ":")[place % 4],
-        label=count(line.cpus, "CPU"),
-    )
-    if metg := line.metg:
-        axes.axvspan(*metg.interval, color=colour, alpha=0.12, linewidth=0)
-
-
-def _per_cent(interval: Interval | None) -> Interval | None:
-    return Interval(100 * interval.low, 100 * interval.high) if interval else None

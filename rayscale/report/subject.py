@@ -3,10 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import msgspec
 
-from rayscale.measured import MeasuredCase, ProbeWords, Timing, Words, words
+from rayscale.intervals import round_interval
+from rayscale.measured import (
+    Beside,
+    MeasuredCase,
+    ProbeWords,
+    RllibWords,
+    Timing,
+    Words,
+    rllib_words,
+    words,
+)
 from rayscale.saved import raw
 from rayscale.saved.launches import Launch
 
@@ -25,6 +37,13 @@ class ProbeTiming(Timing):
 
 
 @dataclass(frozen=True)
+class RllibTiming(Timing):
+    """What a benchmark of RLlib took, and what it did."""
+
+    did: RllibWords
+
+
+@dataclass(frozen=True)
 class Subject:
     """One run or series: its launches, its kernels' cases, its probes, and what else was timed.
 
@@ -34,6 +53,7 @@ class Subject:
     launches: tuple[Launch, ...]
     cases: tuple[MeasuredCase, ...]
     probes: tuple[ProbeTiming, ...]
+    rllib: tuple[RllibTiming, ...]
     others: tuple[Timing, ...]
     dropped: tuple[str, ...]  # what not all launches have
 
@@ -69,23 +89,50 @@ def read(launches: Sequence[Launch]) -> Subject:
         tuple(launches),
         cases=tuple(one for one in read_all if isinstance(one, MeasuredCase)),
         probes=tuple(one for one in read_all if isinstance(one, ProbeTiming)),
+        rllib=tuple(one for one in read_all if isinstance(one, RllibTiming)),
         others=tuple(one for one in read_all if type(one) is Timing),
         dropped=tuple(name for name in everything if name not in common),
     )
 
 
-def _measured(name: str, saved: Sequence[raw.Benchmark]) -> MeasuredCase | ProbeTiming | Timing:
+def _measured(name: str, saved: Sequence[raw.Benchmark]) -> MeasuredCase | Timing:
     """Return what is *saved* of one benchmark in each launch."""
     seconds, rounds = _numbers([one.stats for one in saved])
     match words(saved[0].extra_info):
         case Words() as own:
             phases = _middle([one.extra_info.get("phases") for one in saved])
-            fields = msgspec.structs.asdict(own) | {"phases": phases}
+            beside = _beside([words(one.extra_info) for one in saved])
+            fields = msgspec.structs.asdict(own) | {"phases": phases, "beside": beside}
             return MeasuredCase(**fields, seconds=seconds, rounds=rounds, id=name)
         case ProbeWords() as own:
             did = own.implementation, own.cpus, own.tasks, own.bytes_moved
             return ProbeTiming(own.overhead, seconds, rounds, *did, own.seconds)
+    if known := rllib_words(saved[0].extra_info):
+        return RllibTiming(name, seconds, rounds, _parts([one.extra_info for one in saved], known))
     return Timing(name, seconds, rounds)
+
+
+def _beside(each: Sequence[Words | ProbeWords | None]) -> Beside | None:
+    """Return how a case did in pairs with another way; of several launches each counts once."""
+    found = [one.beside for one in each if isinstance(one, Words) and one.beside]
+    if len(found) < len(each) or len({one.implementation for one in found}) > 1:
+        return None
+    if len(found) == 1:
+        return found[0]
+    ratios = [one.times for one in found]
+    low, high = round_interval(ratios, confidence=0.95) or (None, None)
+    middle = median(one.median for one in found)
+    return Beside(found[0].implementation, middle, median(ratios), low, high, len(found))
+
+
+def _parts(infos: Sequence[Mapping[str, Any]], did: RllibWords) -> RllibWords:
+    """Return *did* with the parts of its rounds or, of several launches, a median of each."""
+    each = [one for info in infos if (one := rllib_words(info))]
+    if len(each) < 2:
+        return did
+    common = [part for part in did.parts if all(one.parts.get(part) for one in each)]
+    medians = {part: tuple(median(one.parts[part]) for one in each) for part in common}
+    return msgspec.structs.replace(did, parts=medians)
 
 
 def _middle(phases: Sequence[Mapping[str, float] | None]) -> dict[str, float] | None:

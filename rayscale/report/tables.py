@@ -1,5 +1,6 @@
 """The tables of a report: machine, speed-ups, laws, and Ray's cost beside what was measured."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -76,12 +77,30 @@ def timings(others: Sequence[Timing]) -> Table:
 
 
 def metg(lines: Sequence[Granularity]) -> Table:
-    """Return how long a task must be."""
+    """Return how long a task must be, a row for each way of running: the shortest first."""
+    cpus = sorted({line.cpus for line in lines})
+    found = {(line.way, line.cpus): line for line in lines}
+    ways = sorted(dict.fromkeys(line.way for line in lines), key=lambda way: _shortest(way, lines))
     return Table(
-        "How long a task must be, METG(50 %)",
-        ("CPUs", "for half of the ideal [95 %]"),
-        tuple((str(line.cpus), line.known or f"cannot be told: {line.doubt}") for line in lines),
+        "How long a task must be for half of the ideal, METG(50 %) [95 %]",
+        ("way of running", *(count(number, "CPU") for number in cpus)),
+        tuple((way, *(_metg(found.get((way, number))) for number in cpus)) for way in ways),
     )
+
+
+def _shortest(way: str, lines: Sequence[Granularity]) -> float:
+    """Return by what a way is sorted: how long a task must be on the most CPUs, as far as known."""
+    most = max((line for line in lines if line.way == way), key=lambda line: line.cpus)
+    if estimate := most.metg:
+        return estimate.value
+    found = most.crossing
+    return most.lengths[found.above] if found and found.above is not None else math.inf
+
+
+def _metg(line: Granularity | None) -> str:
+    if line is None:
+        return "-"
+    return line.known or f"cannot be told: {line.doubt}"
 
 
 def ray_costs(costs: Sequence[RayCosts]) -> Table:

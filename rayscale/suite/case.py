@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
 
@@ -45,10 +45,11 @@ class Arm:
     kernels: Mapping[str, Kernel]
     ways: Mapping[str, Way]
     sizes: Mapping[str, Any]
-    cpus: tuple[int, ...]
+    cpus: tuple[int, ...] | Literal["several"]
     min_rounds: int | None
     tolerance: str | None
     waits: bool
+    beside: tuple[str, Way] | None
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,15 @@ class Cases:
 
 
 def cases(
-    kernels: Mapping[str, Kernel],
+    kernels: Mapping[str, Callable[..., Any]],
     *,
     sizes: Mapping[str, Any],
-    ways: Sequence[Way] | Mapping[str, Way] = USUAL,
-    cpus: Sequence[int] = (),
+    ways: Sequence[Any] | Mapping[str, Way] = USUAL,  # mypy: unlike functions share no type
+    cpus: Sequence[int] | Literal["several"] = (),
     min_rounds: int | None = None,
     tolerance: str | None = None,
     waits: bool = False,
+    beside: Way | None = None,
 ) -> Cases:
     """Return a benchmark's cases, kernels x ways x cpus x sizes, to decorate its test with.
 
@@ -88,9 +90,13 @@ def cases(
     many, under the names that they have in ids and tables.  *sizes* are the user's own values under
     the user's own names; ``on_request(value)`` marks one that runs only where it is asked for.
     *ways* are the ways to run them, as functions or as a mapping of names to functions.  *cpus* are
-    the CPU counts, by default those of ``--rayscale-cpus``.  *min_rounds* is the fewest rounds;
+    the CPU counts, by default those of ``--rayscale-cpus``; "several" leaves 1 out where that
+    option does not name it and there are others.  *min_rounds* is the fewest rounds;
     *tolerance* the slowdown that a gate must find, such as "10%".  *waits*: the kernels sleep or
     wait, so they need no core of their own, and more CPUs than the machine has are fair.
+    *beside* is a way that each of these is timed in pairs with, such as ``ray_blocks``: so the run
+    can say whether they do as well.  Such cases run at the last of these sizes, on the most CPUs
+    that are there; all of them with ``-m ways``, and in a gate none without it.
     ValueError where a name is not good in an id, there is nothing to run or a count is below 1,
     TypeError for what is not a function, or not a mapping.
 
@@ -106,11 +112,13 @@ def cases(
     for name, function in (*kernels.items(), *named.items()):
         if not callable(function):
             raise TypeError(f'"{name}" is {function!r}, which cannot be called; give a function')
-    for count in cpus:
+    other = None if beside is None else _other(beside)
+    counts: tuple[int, ...] | Literal["several"] = "several" if cpus == "several" else tuple(cpus)
+    for count in () if counts == "several" else counts:
         if not isinstance(count, int) or count < 1:
             raise ValueError(f"cpus= has {count!r}; give whole numbers, at least 1")
-    arm = Arm(dict(kernels), dict(named), dict(sizes), tuple(cpus), min_rounds, tolerance, waits)
-    return Cases((arm,))
+    own = dict(kernels), dict(named), dict(sizes), counts
+    return Cases((Arm(*own, min_rounds, tolerance, waits, other),))
 
 
 def _by_name(ways: Sequence[Way]) -> dict[str, Way]:
@@ -121,6 +129,14 @@ def _by_name(ways: Sequence[Way]) -> dict[str, Way]:
                 f"two ways are called {name}; give the ways as a mapping: ways={{name: function}}"
             )
     return dict(zip(names, ways, strict=True))
+
+
+def _other(beside: Way) -> tuple[str, Way]:
+    """Return the way that others are timed in pairs with, and its name."""
+    name = getattr(beside, "__name__", None)
+    if name is None or not callable(beside):
+        raise TypeError(f"beside= is {beside!r}; give a way of running, a function with a name")
+    return name, beside
 
 
 def _name(run: Way) -> str:

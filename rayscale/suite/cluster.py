@@ -52,6 +52,11 @@ class SessionCluster:
             self._running = self._stack.enter_context(self.start())
         return self._running
 
+    def release(self) -> None:
+        """Have all CPUs of the cluster free, if it runs, for who uses Ray without ``reserve``."""
+        if self._running is not None:
+            self._running.release()
+
     def stop(self) -> None:
         """End the cluster, if it runs: who uses Ray otherwise finds none initialised."""
         self._running = None
@@ -64,43 +69,62 @@ class Cluster:
 
     cpus: int
     workers: dict[Process, Conditions] = field(default_factory=dict)
-    _held: "PlacementGroup | None" = None
+    _taken: int = 0  # CPUs of the groups that cases have
+    _spare: "list[PlacementGroup]" = field(default_factory=list)  # groups that no case has
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
-        """Set *cpus* CPUs aside for a case: its tasks run on these, at most one on each."""
-        try:
-            yield self.hold(cpus)
-        finally:
-            self.release()
+        """Set *cpus* CPUs aside for a while: tasks run on these, at most one on each.
 
-    def hold(self, cpus: int) -> "PlacementGroup":
-        """Set *cpus* CPUs aside until another number is asked for, or ``release`` is called.
-
-        For many short cases: Ray grants CPUs that were given back just before only after up to a
-        second.  Tasks outside the group must not be waited for meanwhile.  ClusterError if the CPUs
-        do not become free.
+        ClusterError if they do not become free.
         """
-        from ray.util.placement_group import placement_group
-
-        if self._held is None or self._held.bundle_count != cpus:
-            self.release()
-            self._held = placement_group([{"CPU": 1}] * cpus)
-        if not self._held.wait(PATIENCE):
-            self.release()
-            raise ClusterError(
-                f"{cpus} CPUs were not free within {PATIENCE} s; "
-                "wait until the cluster's other work is done, or ask for fewer with --cpus"
-            )
-        return self._held
-
-    def release(self) -> None:
-        """Give back the CPUs that are set aside, if any are."""
         from ray.util.placement_group import remove_placement_group
 
-        if self._held is not None:
-            remove_placement_group(self._held)
-            self._held = None
+        self.release()
+        group = _set_aside(cpus)
+        try:
+            yield group
+        finally:
+            remove_placement_group(group)
+
+    @contextmanager
+    def reserve(self, cpus: int) -> Iterator["PlacementGroup"]:
+        """Set *cpus* CPUs aside for a case, as ``grant`` does; the next case may have them at once.
+
+        Ray grants CPUs that were given back just before only after up to a second.  So they stay
+        set aside until a case needs others, or ``release`` is called: before that, tasks outside
+        must not be waited for.
+        """
+        from ray.util.placement_group import remove_placement_group
+
+        group = self._find(cpus)
+        self._taken += cpus
+        try:
+            yield group
+        except BaseException:  # something may still run there
+            remove_placement_group(group)
+            raise
+        else:
+            self._spare.append(group)
+        finally:
+            self._taken -= cpus
+
+    def _find(self, cpus: int) -> "PlacementGroup":
+        """Return a group of *cpus* CPUs that is spare, or a new one."""
+        for group in self._spare:
+            if group.bundle_count == cpus:
+                self._spare.remove(group)
+                return group
+        if self._taken + sum(group.bundle_count for group in self._spare) + cpus > self.cpus:
+            self.release()
+        return _set_aside(cpus)
+
+    def release(self) -> None:
+        """Give back the CPUs that are set aside and that no case has."""
+        from ray.util.placement_group import remove_placement_group
+
+        while self._spare:
+            remove_placement_group(self._spare.pop())
 
     def call_roll(
         self, cpus: int, group: "PlacementGroup | None" = None, kernels: Kernels = ()
@@ -113,7 +137,7 @@ class Cluster:
         deadline = time.monotonic() + PATIENCE
         for attempt in itertools.count():
             answers = self._ask(
-                "", count=cpus, cpus_each=1, hold=_hold(attempt), group=group, kernels=kernels
+                "", count=cpus, cpus_each=1, hold=hold(attempt), group=group, kernels=kernels
             )
             if len(answers) == cpus or time.monotonic() > deadline:
                 break
@@ -141,7 +165,7 @@ class Cluster:
                 count, cpus_each, where = group.bundle_count, 1, group
             else:  # beyond those known, in case there are more
                 count, cpus_each, where = len(self.workers) + attempt, 0, None
-            answers = self._ask(case, count, cpus_each, _hold(attempt), where)
+            answers = self._ask(case, count, cpus_each, hold(attempt), where)
             tallies |= {process: answer.tally for process, answer in answers.items()}
             seen = sum(tally.rows for tally in tallies.values())
             if seen == rows or time.monotonic() > deadline:
@@ -182,7 +206,21 @@ class Cluster:
         return answers
 
 
-def _hold(attempt: int) -> float:
+def _set_aside(cpus: int) -> "PlacementGroup":
+    """Return a placement group of *cpus* CPUs; ClusterError if they do not become free."""
+    from ray.util.placement_group import placement_group, remove_placement_group
+
+    group: PlacementGroup = placement_group([{"CPU": 1}] * cpus)
+    if not group.wait(PATIENCE):
+        remove_placement_group(group)
+        raise ClusterError(
+            f"{cpus} CPUs were not free within {PATIENCE} s; "
+            "wait until the cluster's other work is done, or ask for fewer with --cpus"
+        )
+    return group
+
+
+def hold(attempt: int) -> float:
     """Return how long workers are held to be counted, in seconds.
 
     So long that all are asked before one is done: a worker that is done is asked again.  On a busy

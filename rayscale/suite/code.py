@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -12,9 +14,16 @@ from typing import Any, Literal
 Kernel = Callable[[Any], Any]
 Route = Literal["import", "value", "shipped"]
 
+BY_VALUE, BY_NAME = "cloudpickle", "pickle"
+
+
+def pools_pickler() -> str:
+    """Return the module that sends code to the processes of a pool: cloudpickle, if it is there."""
+    return BY_NAME if find_spec(BY_VALUE) is None else BY_VALUE
+
 
 class CodeError(Exception):
-    """A kernel cannot reach Ray's workers; the message says why, and what to do."""
+    """A kernel cannot reach other processes; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -27,32 +36,39 @@ class Code:
     by_value: ModuleType | None
 
     @contextmanager
-    def reachable(self) -> Iterator[None]:
-        """Have Ray, which must be there, send the code by value for a while, if that is its route.
+    def reachable(self, pickler: str, whom: str = "Ray's workers") -> Iterator[None]:
+        """Have *pickler* send the code by value to *whom* for a while, if that is its route.
 
+        It is the name of cloudpickle, or of a copy: each has a list of its own of what it sends so.
         CodeError if the kernel cannot be sent: a task would fail in many more words.
         """
-        from ray import cloudpickle
-
+        if pickler == BY_NAME and self.route == "value":
+            raise CodeError(
+                f"the kernel {self.name} of a test file cannot be sent to {whom} by pickle; "
+                "pip install cloudpickle, or move the kernel to a module"
+            )
+        sending = import_module(pickler)
         if self.by_value is None:
-            self._prove_it_travels()
+            self._prove_it_travels(sending, whom)
             yield
             return
-        cloudpickle.register_pickle_by_value(self.by_value)
+        if self.by_value.__name__ in sending.list_registry_pickle_by_value():
+            self._prove_it_travels(sending, whom)
+            yield  # two ways of one case are set up: the first one ends it
+            return
+        sending.register_pickle_by_value(self.by_value)
         try:
-            self._prove_it_travels()
+            self._prove_it_travels(sending, whom)
             yield
         finally:
-            cloudpickle.unregister_pickle_by_value(self.by_value)
+            sending.unregister_pickle_by_value(self.by_value)
 
-    def _prove_it_travels(self) -> None:
-        from ray import cloudpickle
-
+    def _prove_it_travels(self, sending: ModuleType, whom: str) -> None:
         try:
-            cloudpickle.dumps(self.kernel)
+            sending.dumps(self.kernel)
         except Exception as error:
             raise CodeError(
-                f"the kernel {self.name} cannot be sent to Ray's workers ({error}); have it hold "
+                f"the kernel {self.name} cannot be sent to {whom} ({error}); have it hold "
                 "nothing that cannot be pickled, such as a lock or an open file"
             ) from error
 

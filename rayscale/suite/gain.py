@@ -1,4 +1,4 @@
-"""What Ray gained over serial: decided here once, for the summary and the report alike."""
+"""What was gained over serial: decided here once, for the summary and the report alike."""
 
 import re
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def gains(kernel: str, block: Block) -> list[WayGain]:
     The count is the largest that is not oversubscribed, and not the one that happened to be
     fastest: a choice by the figures would favour luck.
     """
-    fair = [case for case in fair_rays(block) if case.kernel == kernel]
+    fair = [case for case in fair_parallel(block) if case.kernel == kernel]
     ways = dict.fromkeys(case.implementation for case in fair)
     found = [_way_gain([one for one in fair if one.implementation == way], block) for way in ways]
     return sorted((one for one in found if one), key=lambda one: -one.most.ratio.value)
@@ -57,7 +57,7 @@ def _way_gain(cases: Block, block: Block) -> WayGain | None:
     return WayGain(over_serial, gain(best, block) if best else None) if over_serial else None
 
 
-def fair_rays(block: Block) -> list[MeasuredCase]:
+def fair_parallel(block: Block) -> list[MeasuredCase]:
     """Return the cases that are not serial, without those that had too few CPUs."""
     return [case for case in block if not case.is_serial and not case.oversubscribed]
 
@@ -69,7 +69,7 @@ def fastest(cases: Block) -> MeasuredCase | None:
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """A kernel that is faster on one CPU than all that Ray makes of the other kernels."""
+    """A kernel that is faster on one CPU than the other kernels in parallel."""
 
     single: MeasuredCase
     rival: MeasuredCase  # of those, the one with the smallest median
@@ -77,9 +77,9 @@ class KernelChoice:
 
 
 def kernel_choice(block: Block) -> KernelChoice | None:
-    """Return the fastest kernel on one CPU, if all Ray cases of other kernels are slower."""
+    """Return the fastest kernel on one CPU, if all other ways of other kernels are slower."""
     single = fastest([case for case in block if case.is_serial])
-    others = [case for case in fair_rays(block) if single and case.kernel != single.kernel]
+    others = [case for case in fair_parallel(block) if single and case.kernel != single.kernel]
     rival = fastest(others)
     if not single or not rival:
         return None
@@ -90,17 +90,17 @@ def kernel_choice(block: Block) -> KernelChoice | None:
 
 @dataclass(frozen=True)
 class Cost:
-    """The fewest CPUs on which Ray beats the fastest kernel on one CPU; or why there are none."""
+    """The fewest CPUs on which a parallel case beats the fastest kernel on one CPU; or why none."""
 
     single: MeasuredCase | None  # the fastest serial case
-    rays: tuple[MeasuredCase, ...]  # what may beat it: not oversubscribed
+    parallel: tuple[MeasuredCase, ...]  # what may beat it: not oversubscribed
     enough: MeasuredCase | None  # the one that does, on the fewest CPUs
     unsure: tuple[MeasuredCase, ...]  # that may do so as well, on fewer CPUs
     failed: tuple[str, ...]  # tests that failed, and could have done so
 
 
 def cost(block: Block, failed: Sequence[str] = ()) -> Cost:
-    """Return what must be paid in CPUs for Ray to beat a single thread.
+    """Return what must be paid in CPUs to beat a single thread, by Ray or another way.
 
     A case beats it where its ratio over *each* serial case is "faster": the serial case with the
     smallest median need not be the fastest one.  *failed* are ids of tests.
@@ -109,13 +109,13 @@ def cost(block: Block, failed: Sequence[str] = ()) -> Cost:
     configuration that outperforms a single thread.
     """
     serial = [case for case in block if case.is_serial]
-    rays = fair_rays(block)
-    better = [case for case in rays if serial and _beats(case, serial)]
+    parallel = fair_parallel(block)
+    better = [case for case in parallel if serial and _beats(case, serial)]
     enough = min(better, key=lambda case: (case.cpus, case.median), default=None)
-    fewer = [case for case in rays if enough is None or case.cpus < enough.cpus]
+    fewer = [case for case in parallel if enough is None or case.cpus < enough.cpus]
     unsure = [case for case in fewer if serial and _may_beat(case, serial)]
     hidden = [name for name in failed if _could_change(name, block, enough)]
-    return Cost(fastest(serial), tuple(rays), enough, tuple(unsure), tuple(hidden))
+    return Cost(fastest(serial), tuple(parallel), enough, tuple(unsure), tuple(hidden))
 
 
 def _beats(case: MeasuredCase, serial: Block) -> bool:
@@ -132,10 +132,10 @@ def _could_change(name: str, block: Block, enough: MeasuredCase | None) -> bool:
     cpus = re.search(r"cpus(\d+)", name.partition("[")[2])
     if enough and cpus and int(cpus[1]) > enough.cpus:
         return False
-    return any(_alike(name, case) for case in block)
+    return any(alike(name, case) for case in block)
 
 
-def _alike(name: str, case: MeasuredCase) -> bool:
+def alike(name: str, case: MeasuredCase) -> bool:
     """Tell whether the test called *name* is of the function and the size of *case*."""
     if not case.id:  # then nothing speaks against it
         return True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from rayscale.suite.case import Arm, Case, Cases
+    from rayscale.suite.case import Arm, Case, Cases, Way
 
 
 def is_ours(item: pytest.Item) -> bool:
@@ -17,6 +17,11 @@ def is_ours(item: pytest.Item) -> bool:
 def measures(item: pytest.Item) -> bool:
     """Tell whether *item* runs a case of a kernel."""
     return is_ours(item) and "measure" in item.fixturenames  # type: ignore[attr-defined]  # it has
+
+
+def has_a_stage(item: pytest.Item) -> bool:
+    """Tell whether *item* uses the cluster by a way of running that is set up for it."""
+    return measures(item) or "rayscale_probe" in getattr(item, "fixturenames", ())
 
 
 def nothing(names: tuple[str, ...]) -> Any:
@@ -76,12 +81,50 @@ def min_rounds(item: pytest.Item) -> int | None:
     return case_of(item)[1].min_rounds if measures(item) else None
 
 
+def by_package(items: Sequence[pytest.Item]) -> dict[str, list[pytest.Item]]:
+    """Return the packages that the ways of *items* need beside Ray, and who needs each."""
+    from rayscale.suite.stage import needs
+
+    found: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        for package in {one for way in ways_of(item) for one in needs(way).packages}:
+            found.setdefault(package, []).append(item)
+    return found
+
+
+def ways_of(item: pytest.Item) -> "list[Way]":
+    """Return the ways of *item*, a case or a probe: its own, and one that is in pairs with it."""
+    from rayscale.suite import probe
+
+    if measures(item):
+        case, arm = case_of(item)
+        return [arm.ways[case.implementation], *([arm.beside[1]] if arm.beside else [])]
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    name = parameters.get("implementation")
+    return [probe.WAYS[name]] if name in probe.WAYS else []
+
+
 def cpus_needed(item: pytest.Item) -> int:
-    """Return how many CPUs of Ray's *item* needs: its parameter's, or its mark's."""
+    """Return how many CPUs of Ray's *item* needs: its parameter's, or its mark's.
+
+    Two ways on Ray that are timed in pairs have CPUs of their own, though one works at a time.
+    """
+    from rayscale.suite.stage import needs
+
+    if measures(item):
+        return case_of(item)[0].cpus * sum(needs(way).ray for way in ways_of(item))
     mark = item.get_closest_marker("ray")
     parameters = getattr(item, "callspec", None)
     own = {"cpus": 1, **mark.kwargs, **(parameters.params if parameters else {})} if mark else {}
     return int(own.get("cpus", 0))
+
+
+def needing(item: pytest.Item) -> str:
+    """Return what *item* is called where its CPUs are more than there are."""
+    beside = case_of(item)[1].beside if measures(item) else None
+    if beside is None:
+        return item.name
+    return f"{item.name}, timed in pairs with {beside[0]} (-m 'not ways' leaves such cases out),"
 
 
 def demand_own_fixtures(

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 from rayscale.suite.case import Case, Way
@@ -24,6 +24,7 @@ class Subject:
     way: Way
     cluster: SessionCluster
     code: Code
+    beside: tuple[str, Way] | None = None  # the way that it is timed in pairs with, and its name
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,25 @@ class Question:
     rows: Any
     expectation: Expectation
     bound: Mapping[str, Any]
+    row: str = "row"  # what a row is called
 
-    @property
+    @cached_property
     def kernel(self) -> Kernel:
-        """The case's kernel, bound."""
+        """The case's kernel, bound: one object, for what is made once for each kernel."""
         return self.bind(self.subject.kernel)
 
     def bind(self, kernel: Kernel) -> Kernel:
         """Return *kernel*, the case's or another copy of it, with the bound arguments."""
         return partial(kernel, **self.bound)
+
+    @property
+    def beside(self) -> "Question | None":
+        """The same question of the way that the case is timed in pairs with, if there is one."""
+        if self.subject.beside is None:
+            return None
+        name, way = self.subject.beside
+        case = replace(self.subject.case, implementation=name)
+        return replace(self, subject=replace(self.subject, case=case, way=way, beside=None))
 
     @contextmanager
     def set_up(self, kernels: Sequence[Kernel]) -> Iterator[Trial]:
@@ -51,7 +62,9 @@ class Question:
         with ExitStack() as stack:
             if needed.ray:
                 subject.cluster.running()  # before anything else imports Ray
-                stack.enter_context(subject.code.reachable())
+            if needed.pickler is not None:
+                whom = "Ray's workers" if needed.ray else "a pool's workers"
+                stack.enter_context(subject.code.reachable(needed.pickler, whom))
             stage = needed.set_up(subject.cluster, subject.case.cpus, kernels)
             yield Trial(subject.case, subject.way, self.rows, stack.enter_context(stage))
 
@@ -83,6 +96,7 @@ class Measure:
         atol: float = ABSOLUTE,
         split: Callable[[Any, int], Sequence[Any]] | None = None,
         join: Callable[[Sequence[Any]], Any] | None = None,
+        row: str = "row",
     ) -> None:
         """Run the case on *rows*, which must give *expected*; then time it, if this run times.
 
@@ -90,13 +104,15 @@ class Measure:
         read-only in every arm.  *bound* are further arguments of the kernel.  Numbers may differ
         from *expected* by ``atol + rtol * abs(expected)``.  ``split(rows, number)`` returns at most
         *number* pieces, and ``join(results)`` puts the results together, where that is not to be
-        done by rows.  In the clock is one call of the way of running, from all rows in to the
-        result.  AssertionError if the result is another; WorkError or ClusterError if the work was
-        not done on the case's number of CPUs; CodeError if the kernel cannot reach the workers.
+        done by rows.  *row* is what the report calls a row, in the singular, such as "episode".
+        In the clock is one call of the way of running, from all rows in to the result.
+        AssertionError if the result is another; WorkError or ClusterError if the work was not done
+        on the case's number of CPUs; CodeError if the kernel cannot reach the workers.
         """
         __tracebackhide__ = True
         self.was_called = True
         given = read_only(rows)
         if split is not None or join is not None:
             given = Pieces(given, split, join)
-        self.answer(Question(self.subject, given, Expectation(expected, rtol, atol), bound or {}))
+        expectation = Expectation(expected, rtol, atol)
+        self.answer(Question(self.subject, given, expectation, bound or {}, row))

@@ -1,6 +1,7 @@
 """What the user asks the suite for.  Every pytest session loads this, so it imports little."""
 
 import os
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -94,6 +95,11 @@ def parse_sizes(text: str) -> tuple[str, ...]:
     ('large', 'small')
     """
     return tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+
+
+def asks_for_ways(config: pytest.Config) -> bool:
+    """Tell whether -m names the mark of all ways of running: then there are more of them."""
+    return "ways" in re.findall(r"\w+", config.getoption("markexpr", default=""))
 
 
 def given(config: pytest.Config, option: str) -> bool:

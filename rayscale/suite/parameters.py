@@ -14,12 +14,18 @@ NAMES = ("kernel", "implementation", "cpus", "size")
 
 @dataclass(frozen=True)
 class Choice:
-    """What the options choose: CPU counts, sizes (None: not said), and the CPUs that are there."""
+    """What the options choose: CPU counts, sizes (None: not said), and the CPUs that are there.
+
+    *named*: the counts were, and are not the usual ones.  *ways*: all cases of ways that are timed
+    in pairs with another are wanted, and not only a few.
+    """
 
     cpus: tuple[int, ...]
     sizes: tuple[str, ...] | None
     cores: int
     gated: bool
+    named: bool = True
+    ways: bool = False
 
 
 def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
@@ -27,8 +33,9 @@ def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
 
     ValueError where two cases have one id.
     """
-    sizes = _sizes(chosen, choice)
-    found = [one for arm in chosen.arms for one in _of_arm(arm, choice, sizes)]
+    arms = [arm for arm in chosen.arms if _is_wanted(arm, choice)]
+    sizes = _sizes(arms, choice)
+    found = [one for arm in arms for one in _of_arm(arm, choice, sizes)]
     ids = [str(one.id) for one in found]
     for name in ids:
         if ids.count(name) > 1:
@@ -36,11 +43,16 @@ def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
     return found
 
 
+def _is_wanted(arm: Arm, choice: Choice) -> bool:
+    """Tell whether *arm* has any case: a gate has none of ways in pairs, unless all are wanted."""
+    return arm.beside is None or choice.ways or not choice.gated
+
+
 def _of_arm(arm: Arm, choice: Choice, sizes: Sequence[str]) -> Iterator[ParameterSet]:
     for kernel in arm.kernels:
         for size in _own(arm, choice, sizes):
             for name, run in arm.ways.items():
-                for count in needs(run).cpus or arm.cpus or choice.cpus:
+                for count in _counts(arm, run, choice):
                     at = "" if needs(run).cpus == (1,) and not needs(run).ray else f"-cpus{count}"
                     yield pytest.param(
                         *(kernel, name, count, size),
@@ -49,14 +61,14 @@ def _of_arm(arm: Arm, choice: Choice, sizes: Sequence[str]) -> Iterator[Paramete
                     )
 
 
-def _sizes(chosen: Cases, choice: Choice) -> Sequence[str]:
+def _sizes(arms: Sequence[Arm], choice: Choice) -> Sequence[str]:
     """Return the names of the sizes to run: those asked for, else all that need no request.
 
     In a gate the first of the benchmark, whatever the sizes of its other arms.
     """
     if choice.sizes is not None:
         return choice.sizes
-    named = [pair for arm in chosen.arms for pair in arm.sizes.items()]
+    named = [pair for arm in arms for pair in arm.sizes.items()]
     usual = [name for name, value in named if not isinstance(value, OnRequest)]
     return usual[:1] if choice.gated else usual
 
@@ -64,13 +76,34 @@ def _sizes(chosen: Cases, choice: Choice) -> Sequence[str]:
 def _own(arm: Arm, choice: Choice, sizes: Sequence[str]) -> list[str]:
     """Return those of the *sizes* that *arm* has, on request only where they are asked for."""
     asked = choice.sizes is not None
-    own = arm.sizes.items()
+    own = list(arm.sizes.items())
+    if arm.beside is not None and not choice.ways:
+        own = own[-1:]
     return [n for n, value in own if n in sizes and (asked or not isinstance(value, OnRequest))]
 
 
+def _counts(arm: Arm, run: Way, choice: Choice) -> tuple[int, ...]:
+    """Return the CPU counts of a way; in pairs with another, the most that are there."""
+    counts = needs(run).cpus or _wanted_counts(arm, choice)
+    if arm.beside is None or choice.ways:
+        return counts
+    fair = [count for count in counts if count <= choice.cores or arm.waits]
+    return (max(fair or counts),)
+
+
+def _wanted_counts(arm: Arm, choice: Choice) -> tuple[int, ...]:
+    """Return the CPU counts of a way that can have any."""
+    if arm.cpus != "several":
+        return arm.cpus or choice.cpus
+    several = tuple(count for count in choice.cpus if count > 1)
+    return choice.cpus if choice.named else several or choice.cpus
+
+
 def _marks(arm: Arm, run: Way, count: int, choice: Choice) -> Iterator[pytest.MarkDecorator]:
-    if needs(run).ray:
+    if needs(run).ray or (arm.beside and needs(arm.beside[1]).ray):
         yield pytest.mark.ray
+    if arm.beside:
+        yield pytest.mark.ways
     if count > choice.cores and not arm.waits:
         yield pytest.mark.oversubscribed
     if arm.tolerance is not None:

@@ -1,8 +1,10 @@
 """A probe: what a way of running costs by itself, timed with work that is known beforehand."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -12,15 +14,29 @@ from _pytest.mark import ParameterSet  # pytest.param makes these, and gives the
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from rayscale.suite.actors import ray_actors, ray_shared
 from rayscale.suite.cluster import SessionCluster
+from rayscale.suite.pools import joblib, process_pool, ray_pool, thread_pool
 from rayscale.suite.stage import needs
-from rayscale.suite.ways import ray_per_row, serial
+from rayscale.suite.tuning import tune, tune_reused
+from rayscale.suite.ways import Kernel, ray_per_row, serial
 
 Rows = NDArray[Any]
 
 SIZE = "overhead"  # the name by which probes are among the sizes of a session
 NAMES = ("implementation", "cpus", "amount")
-WAYS = {"serial": serial, "ray_per_row": ray_per_row}
+RAYS_TASKS = {"ray_per_row": ray_per_row}
+# They cut rows into blocks, of which a probe asks one for each row: a task.
+PEERS = {
+    "ray_actors": ray_actors,
+    "ray_shared": ray_shared,
+    "ray_pool": ray_pool,
+    "process_pool": process_pool,
+    "joblib": joblib,
+    "thread_pool": thread_pool,
+}
+TRIALS = {"tune": tune, "tune_reused": tune_reused}  # for tests that name them: they take long
+WAYS = {"serial": serial} | RAYS_TASKS | PEERS | TRIALS
 
 # The amounts that each probe goes through: tasks of so many seconds, so many tasks, so many bytes.
 LENGTHS = {
@@ -36,35 +52,52 @@ LENGTHS = {
 }
 TASKS = (1, 10, 100, 300)
 NBYTES = {"1KiB": 2**10, "96KiB": 96 * 2**10, "104KiB": 104 * 2**10, "1MiB": 2**20, "8MiB": 2**23}
-AMOUNTS = "__rayscale_amounts__"  # where a probe's test keeps what it goes through
+AMOUNTS = "__rayscale_amounts__"  # where a probe's test keeps what it goes through, and its ways
 
 
-def amounts(*each: str | int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Have a test run once for each amount, on each CPU count."""
+def amounts(
+    *each: str | int, ways: Iterable[str] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Have a test run once for each amount, on each CPU count, in *ways* or in the usual ones."""
 
     def mark(test: Callable[..., None]) -> Callable[..., None]:
-        setattr(test, AMOUNTS, each)
+        setattr(test, AMOUNTS, (each, ways))
         marked: Callable[..., None] = pytest.mark.overhead(test)
         return marked
 
     return mark
 
 
-def parameters(test: Callable[..., None], cpus: tuple[int, ...]) -> list[ParameterSet]:
-    """Return what the probe *test* goes through; tasks of a length serially, too, for the ideal."""
-    return list(_parameters(test.__name__, getattr(test, AMOUNTS, ()), cpus))
+def parameters(
+    test: Callable[..., None], cpus: tuple[int, ...], ways: Iterable[str] = RAYS_TASKS
+) -> list[ParameterSet]:
+    """Return what the probe *test* goes through, by Ray's tasks.
+
+    Tasks of a length are run in all *ways*, or in those of the test's own, and, for the ideal,
+    serially.
+    """
+    each, own = getattr(test, AMOUNTS, ((), None))
+    if test.__name__ != "test_task_length":
+        return list(_parameters(each, cpus, RAYS_TASKS))
+    ideal = [
+        pytest.param("serial", 1, amount, id=f"serial-{amount}", marks=pytest.mark.ways)
+        for amount in each
+    ]
+    return ideal + list(_parameters(each, cpus, own or ways, pytest.mark.ways))
 
 
 def _parameters(
-    name: str, each: tuple[str | int, ...], cpus: tuple[int, ...]
+    each: tuple[str | int, ...],
+    cpus: tuple[int, ...],
+    ways: Iterable[str],
+    *marks: pytest.MarkDecorator,
 ) -> Iterator[ParameterSet]:
-    if name == "test_task_length":
-        for amount in each:
-            yield pytest.param("serial", 1, amount, id=f"serial-{amount}")
-    for count in cpus:
-        for amount in each:
-            at = f"ray_per_row-cpus{count}-{amount}"
-            yield pytest.param("ray_per_row", count, amount, id=at, marks=pytest.mark.ray)
+    for way in ways:
+        own = [pytest.mark.ray, *marks] if needs(WAYS[way]).ray else marks
+        for count in cpus:
+            for amount in each:
+                at = f"{way}-cpus{count}-{amount}"
+                yield pytest.param(way, count, amount, id=at, marks=own)
 
 
 @dataclass(frozen=True)
@@ -84,18 +117,14 @@ class Probe:
         *known* is saved with it: ``seconds``, the intended length of a task, say.  AssertionError
         if Ray's result is not the kernel's own.
         """
-        way, place = WAYS[self.implementation], None
-        if needs(way).ray:
-            running = self.cluster.running()
-            place = running.hold(self.cpus)  # until the cluster ends: the next probe has it at once
-            running.call_roll(self.cpus, place, [kernel])
+        with self._set_up(kernel, len(rows)) as run:
 
-        def call() -> Rows:
-            result: Rows = way(kernel, rows, cpus=self.cpus, place=place)
-            return result
+            def call() -> Rows:
+                result: Rows = run(kernel, rows)
+                return result
 
-        call()
-        result = self.benchmark.pedantic(call, rounds=self.rounds)
+            call()
+            result = self.benchmark.pedantic(call, rounds=self.rounds)
         np.testing.assert_array_equal(result, kernel(rows))
         self.benchmark.extra_info.update(
             overhead=self.name,
@@ -105,6 +134,15 @@ class Probe:
             bytes_moved=rows.nbytes + result.nbytes,
             **known,
         )
+
+    @contextmanager
+    def _set_up(self, kernel: Kernel, tasks: int) -> Iterator[Callable[..., Rows]]:
+        """Have the CPUs stand ready, and give what runs a kernel on them, in so many *tasks*."""
+        way = partial(WAYS[self.implementation], cpus=self.cpus)
+        if self.implementation in PEERS:
+            way = partial(way, blocks=tasks)
+        with needs(way).set_up(self.cluster, self.cpus, [kernel]) as stage:
+            yield partial(way, place=stage.place)
 
 
 def additions_a_second(additions: Callable[[Rows, int], Rows]) -> float:

@@ -36,8 +36,12 @@ def compared(ratio: Ratio, other: str) -> str:
 
 
 def gained(kernel: str, block: Block) -> str:
-    """Return what each way of running *kernel* gains; nothing if none can be compared."""
-    return "; ".join(_way(one) for one in gains(kernel, block))
+    """Return what each way of running *kernel* gains; nothing if none can be compared.
+
+    Those that were timed in pairs are left to ``in_pairs``.
+    """
+    alone = (one for one in gains(kernel, block) if one.most.case.beside is None)
+    return "; ".join(_way(one) for one in alone)
 
 
 def _way(way: WayGain) -> str:
@@ -48,23 +52,35 @@ def _way(way: WayGain) -> str:
     return f"{said} (fewer CPUs are faster: {fewer})"
 
 
+def in_pairs(kernel: str, block: Block) -> Iterator[str]:
+    """Say how ways of running *kernel* did beside the one that they were timed in pairs with."""
+    paired: dict[str, list[str]] = {}
+    for case in block:
+        if case.kernel == kernel and case.beside is not None:
+            other = case.beside.implementation
+            where = f"{kernel} on {count(case.cpus, 'CPU')}, in pairs with {other}"
+            said = f"{case.implementation} {compared(case.beside.ratio, other)}"
+            paired.setdefault(where, []).append(said)
+    yield from (f"{where}: {'; '.join(said)}." for where, said in paired.items())
+
+
 def chosen(block: Block) -> Iterator[str]:
-    """Say that another kernel gains more than Ray does, if it is certain."""
+    """Say that another kernel gains more than CPUs do, if it is certain."""
     if choice := kernel_choice(block):
         yield (
             f"The {choice.single.kernel} kernel on one CPU takes {duration(choice.single.median)} "
-            "and is faster than every Ray case of the other kernels: it is "
+            "and is faster than every parallel case of the other kernels: it is "
             f"{choice.ratio} as fast as {choice.rival.name}, which took least. "
             "Choose the kernel first, then cut."
         )
 
 
 def cost_in_words(cost: Cost) -> str:
-    """Return the COST: how many CPUs Ray needs to beat a single thread, or why it is not known."""
+    """Return the COST: how many CPUs it takes to beat a single thread, or why it is not known."""
     if cost.single is None:
         return "- (no serial case was measured)"
-    if not cost.rays:
-        return "- (no Ray case on CPUs that this process may use was measured)"
+    if not cost.parallel:
+        return "- (no parallel case on CPUs that this process may use was measured)"
     if cost.failed:
         return f"cannot be told ({count(len(cost.failed), 'case')} failed)"
     if cost.enough is None:
@@ -77,11 +93,11 @@ def cost_in_words(cost: Cost) -> str:
 
 def _none(cost: Cost, single: MeasuredCase) -> str:
     """Return why no case beats *single*, or that it cannot be told."""
-    nearest = min(cost.unsure or cost.rays, key=lambda case: case.median)
+    nearest = min(cost.unsure or cost.parallel, key=lambda case: case.median)
     if cost.unsure:
         return f"cannot be told ({_against(nearest, single)})"
-    up_to = f"on up to {count(max(case.cpus for case in cost.rays), 'CPU')}"
-    never = all(Ratio.of(single, case).answer == "slower" for case in cost.rays)
+    up_to = f"on up to {count(max(case.cpus for case in cost.parallel), 'CPU')}"
+    never = all(Ratio.of(single, case).answer == "slower" for case in cost.parallel)
     return f"{'never' if never else 'none is faster'}, {up_to} ({_against(nearest, single)})"
 
 
@@ -108,9 +124,9 @@ def footnotes(block: Block) -> Iterator[str]:
             "widened, as for fewer rounds."
         )
     serial = {case.niceness for case in block if case.is_serial}
-    ray = {case.niceness for case in block if not case.is_serial}
-    if serial and ray and serial != ray:
-        yield f"Unequal: serial cases ran at niceness {_all(serial)}, Ray's workers at {_all(ray)}."
+    parallel = {case.niceness for case in block if not case.is_serial}
+    if serial and parallel and serial != parallel:
+        yield f"Unequal: serial cases ran at niceness {_all(serial)}, others at {_all(parallel)}."
     if any(case.set_late for case in block):
         yield SET_LATE
 

@@ -1,6 +1,6 @@
 """What a way of running needs outside the clock: its place, and how its CPU count is proven."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rayscale.suite import witness
 from rayscale.suite.environment import Conditions
-from rayscale.suite.witness import Span, Warned
+from rayscale.suite.witness import Span, Tally, Warned, together
 
 if TYPE_CHECKING:
     from rayscale.suite.cluster import SessionCluster
 
 Run = TypeVar("Run", bound=Callable[..., Any])
 Kernels = Sequence[Callable[[Any], Any]]
+
+RAYS_PICKLER = "ray.cloudpickle"
 
 
 @dataclass(frozen=True)
@@ -50,29 +52,47 @@ SetUp = Callable[["SessionCluster", int, Kernels], AbstractContextManager[Stage]
 
 @dataclass(frozen=True)
 class Needs:
-    """What a way of running needs: how it is set up, whether it is Ray's, which CPU counts."""
+    """What a way of running needs: how it is set up, whether it is Ray's, which CPU counts.
+
+    *packages* must be installed.  *pickler* names the module that sends code by value to the
+    processes of the way; None where nothing is sent.
+    """
 
     set_up: SetUp
     ray: bool
     cpus: tuple[int, ...]  # none: those that are asked for
+    packages: tuple[str, ...]
+    pickler: str | None
 
 
-def way(set_up: SetUp, *, cpus: tuple[int, ...] = ()) -> Callable[[Run], Run]:
+def way(
+    set_up: SetUp,
+    *,
+    cpus: tuple[int, ...] = (),
+    packages: tuple[str, ...] = (),
+    pickler: str | None = None,
+) -> Callable[[Run], Run]:
     """Mark a function as a way of running that *set_up* prepares, for each of *cpus*.
 
     ``set_up(cluster, cpus, kernels)`` is a context manager that yields a ``Stage``; all that it
-    does is outside the clock.
+    does is outside the clock.  *packages* must be installed.  *pickler* is the name of the module,
+    ``cloudpickle`` or a copy of it, that sends kernels of a test file to other processes.
     """
-    return _marked(Needs(set_up, ray=False, cpus=cpus))
+    return _marked(Needs(set_up, ray=False, cpus=cpus, packages=packages, pickler=pickler))
 
 
-def on_ray(*, cpus: tuple[int, ...] = ()) -> Callable[[Run], Run]:
+def on_ray(
+    set_up: SetUp | None = None, *, cpus: tuple[int, ...] = (), packages: tuple[str, ...] = ()
+) -> Callable[[Run], Run]:
     """Mark a function as a way of running on Ray: its *place* is a placement group of the CPUs.
 
     Its tasks must run there, and each must call the kernel that it was given: then the rows that
-    each worker process saw prove the CPU count.
+    each worker process saw prove the CPU count.  Where *set_up* is given, its stage says both.
+    *packages* must be installed beside Ray.
     """
-    return _marked(Needs(ray_bundles, ray=True, cpus=cpus))
+    return _marked(
+        Needs(set_up or ray_bundles, ray=True, cpus=cpus, packages=packages, pickler=RAYS_PICKLER)
+    )
 
 
 def _marked(needs: Needs) -> Callable[[Run], Run]:
@@ -86,7 +106,7 @@ def _marked(needs: Needs) -> Callable[[Run], Run]:
 def needs(run: Callable[..., Any]) -> Needs:
     """Return what *run* needs; a plain function needs nothing, and its CPU count is not proven."""
     run = getattr(run, "func", run)  # of a partial
-    found: Needs = getattr(run, "__rayscale_needs__", Needs(unproven, ray=False, cpus=()))
+    found: Needs = getattr(run, "__rayscale_needs__", NOTHING)
     return found
 
 
@@ -107,9 +127,20 @@ def unproven(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Iterator
 def ray_bundles(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Iterator[Stage]:
     """Set *cpus* CPUs of the cluster aside, and have as many warm workers stand ready."""
     running = cluster.running()
-    with running.grant(cpus) as group:
+    with running.reserve(cpus) as group:
         workers = running.call_roll(cpus, group, kernels)
         yield Stage(group, tuple(workers), partial(running.account, group=group))
+
+
+NOTHING = Needs(unproven, ray=False, cpus=(), packages=(), pickler=None)
+
+
+def work_of(tallies: Iterable[Tally], rows: int, who: str) -> Work:
+    """Return the work of all who could do some; WorkError unless they saw all of *rows*."""
+    tally = together(tallies)
+    if tally.rows != rows:
+        raise WorkError(f"{rows} rows went through the kernel, and {who} saw {tally.rows} of them")
+    return Work(tally.calls, tally.spans, tally.warnings)
 
 
 def _seen_here(case: str, rows: int) -> Work:

@@ -15,6 +15,7 @@ from rayscale.suite.sentences import (
     cost_in_words,
     footnotes,
     gained,
+    in_pairs,
     marked,
     sizes_of,
 )
@@ -24,7 +25,11 @@ LEGEND = (
     "Cells: median time (n rounds), efficiency; below, speed-up over the serial case of the same "
     "kernel [95 % interval, in this launch]. The interval holds for any distribution of "
     "independent rounds. '-': not measured, or no serial case to compare with. COST: the fewest "
-    f"CPUs on which a Ray case is faster than all serial ones. {MARKS_NOTE}"
+    f"CPUs on which a parallel case is faster than all serial ones. {MARKS_NOTE}"
+)
+IN_PAIRS = (
+    "In pairs: each round of a way follows, or comes before, a round of the other one, as a coin "
+    "says. 'times as fast' is the middle one of the pairs' ratios [95 % interval]."
 )
 
 
@@ -36,10 +41,11 @@ def render(records: Sequence[Mapping[str, Any]], width: int, failed: Sequence[st
     """
     parts: list[RenderableType] = []
     for block in blocks([MeasuredCase.from_record(record) for record in records]).values():
-        parts += [_table(block), *_lines(block, failed), ""]
+        parts += [_table(block), *_tables_of_pairs(block), *_lines(block, failed), ""]
     if failed:
         parts += [f"failed: {count(len(failed), 'case')}, not in this table: {', '.join(failed)}"]
-    return printed(*parts, LEGEND, width=width)
+    has_pairs = any(record["extra_info"].get("beside") for record in records)
+    return printed(*parts, LEGEND, *([IN_PAIRS] if has_pairs else []), width=width)
 
 
 def _lines(block: Block, failed: Sequence[str]) -> Iterator[str]:
@@ -48,6 +54,7 @@ def _lines(block: Block, failed: Sequence[str]) -> Iterator[str]:
     for kernel in dict.fromkeys(case.kernel for case in block):
         if said := gained(kernel, block):
             yield f"{kernel}: {said}."
+        yield from in_pairs(kernel, block)
     yield from chosen(block)
 
 
@@ -62,11 +69,35 @@ def _table(block: Block) -> Table:
     counts = sorted({case.cpus for case in block})
     for cpus in counts:
         table.add_column(count(cpus, "CPU"), justify="right", no_wrap=True)
-    for kernel, implementation in dict.fromkeys((c.kernel, c.implementation) for c in block):
+    for kernel, implementation in _rows(block):
         row = {c.cpus: c for c in block if (c.kernel, c.implementation) == (kernel, implementation)}
         cells = [_cell(row[cpus], block) if cpus in row else "-" for cpus in counts]
         table.add_row(kernel, implementation, *cells)
     return table
+
+
+def _rows(block: Block) -> list[tuple[str, str]]:
+    """Return kernels and implementations, all those of a kernel together."""
+    kernels = list(dict.fromkeys(case.kernel for case in block))
+    rows = dict.fromkeys((case.kernel, case.implementation) for case in block)
+    return sorted(rows, key=lambda row: kernels.index(row[0]))
+
+
+def _tables_of_pairs(block: Block) -> Iterator[Table]:
+    """Return a table for each way that others were timed in pairs with: a row for each of those."""
+    for other in dict.fromkeys(case.beside.implementation for case in block if case.beside):
+        title = f"In pairs with {other}"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE)
+        for heading in ("kernel", "implementation"):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("CPUs", "median", "times as fast", "pairs"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for case in block:
+            if case.beside and case.beside.implementation == other:
+                ratio, median = case.beside.ratio, duration(case.median)
+                figures = str(case.cpus), median, ratio.figure, str(ratio.n)
+                table.add_row(case.kernel, case.implementation, *figures)
+        yield table
 
 
 def _cell(case: MeasuredCase, block: Block) -> str:

@@ -15,10 +15,10 @@ UnserializableException.)
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from rayscale.suite.rows import cut, cut_each, give_whole, join, whole
+from rayscale.suite.failing import fetch, origin
+from rayscale.suite.rows import cut, cut_each, give_whole, whole
 from rayscale.suite.stage import in_process, on_ray, way
 
 Kernel = Callable[[Any], Any]
@@ -36,7 +36,7 @@ def serial(kernel: Kernel, rows: Any, *, cpus: int = 1, place: Any = None) -> An
     try:
         return kernel(give_whole(rows))
     except Exception as error:
-        error.add_note(_origin("block", [whole(rows)], 0))
+        error.add_note(origin("block", [whole(rows)], 0))
         raise
 
 
@@ -68,21 +68,39 @@ def ray_blocks(
     no rows.  ValueError if it is below 1, TypeError if it is not whole.
     """
     __tracebackhide__ = True
-    count = cpus if blocks is None else operator.index(blocks)
-    if count < 1:
-        raise ValueError(f"{count} blocks cannot hold rows; give a whole number, at least 1")
-    return _run_tasks(kernel, rows, cut(rows, count), "block", place)
+    return _run_tasks(kernel, rows, cut(rows, number_of(blocks, cpus)), "block", place)
+
+
+def number_of(blocks: int | None, cpus: int) -> int:
+    """Return how many *blocks* are asked for, by default one per CPU.
+
+    ValueError if it is below 1, TypeError if it is not whole.
+    """
+    number = cpus if blocks is None else operator.index(blocks)
+    if number < 1:
+        raise ValueError(f"{number} blocks cannot hold rows; give a whole number, at least 1")
+    return number
+
+
+def remote(kernel: Kernel, body: Callable[[Kernel], Callable[..., Any]], group: Any) -> Any:
+    """Return the remote function of what *body* makes of *kernel*, to run in *group*, if any."""
+    task = _remote(kernel, body)
+    return task if group is None else task.options(scheduling_strategy=in_group(group))
 
 
 @functools.lru_cache(maxsize=128)
-def _remote(kernel: Kernel) -> Any:
-    """Return the remote function of *kernel*; a retried task would not be a measurement."""
+def _remote(kernel: Kernel, body: Callable[[Kernel], Callable[..., Any]]) -> Any:
+    """Return a remote function, made once; a retried task would not be a measurement."""
     import ray
 
+    return ray.remote(num_cpus=1, max_retries=0)(body(kernel))
+
+
+def _on_given_block(kernel: Kernel) -> Callable[..., Any]:
     def run_kernel(block: Any) -> Any:
         return kernel(block)
 
-    return ray.remote(num_cpus=1, max_retries=0)(run_kernel)
+    return run_kernel
 
 
 def forget_remote_functions() -> None:
@@ -92,89 +110,15 @@ def forget_remote_functions() -> None:
 
 def _run_tasks(kernel: Kernel, rows: Any, blocks: Sequence[Any], unit: str, place: Any) -> Any:
     """Run one task per block and put the results together, in order."""
-    import ray
+    __tracebackhide__ = True
+    task = remote(kernel, _on_given_block, place)
+    return fetch(rows, blocks, unit, (task.remote(block) for block in blocks))
+
+
+def in_group(group: Any, bundle: int = -1) -> Any:
+    """Return what has Ray run a task or an actor in *group*, on any of its bundles or on one."""
     from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-    __tracebackhide__ = True
-    task = _remote(kernel)
-    if place is not None:
-        strategy = PlacementGroupSchedulingStrategy(placement_group=place)
-        task = task.options(scheduling_strategy=strategy)
-    references: list[Any] = []
-    try:
-        references += (task.remote(block) for block in blocks)
-        results = ray.get(references)
-    except ray.exceptions.RayError:
-        number, failure = _first_failure(references)
-        _settle(references)
-    except BaseException:  # Ctrl-C
-        _settle(references)
-        raise
-    else:
-        return join(rows, results)
-    raise _explained(failure, _origin(unit, blocks, number))
-
-
-def _first_failure(references: list[Any]) -> tuple[int, Any]:
-    """Return the place of the first task, in order, that failed, and Ray's error."""
-    import ray
-
-    for place, reference in enumerate(references):
-        try:
-            ray.get(reference)
-        except ray.exceptions.RayError as failure:
-            return place, failure
-    raise AssertionError("a task failed and, asked again, did not")
-
-
-def _explained(failure: Any, origin: str) -> BaseException:
-    """Return the kernel's own exception, without Ray's frames; with the worker's, as a note."""
-    cause = getattr(failure, "cause", None)
-    error: BaseException = cause if isinstance(cause, Exception) else failure
-    error.__traceback__ = error.__cause__ = None
-    error.add_note(origin)
-    if error is cause:
-        error.add_note(_kernels_frames(str(failure)))
-    return error
-
-
-def _kernels_frames(remote: str) -> str:
-    """Return a worker's traceback from where the kernel begins: before are Ray's and our frames."""
-    lines = remote.splitlines()
-    ours = tuple(f'{Path("rayscale", "suite", one)}", line' for one in ("ways.py", "witness.py"))
-    of_ours = (i for i, line in enumerate(lines) if any(one in line for one in ours))
-    last = max(of_ours, default=-1)
-    frames = [i for i, line in enumerate(lines) if line.startswith("  File ") and i > last]
-    return "\n".join(["in the worker:", *lines[frames[0] if frames else -1 :]])
-
-
-def _settle(references: list[Any]) -> None:
-    """Wait for the end of all tasks, so that the next call finds the CPUs free.
-
-    They are not cancelled: in Ray 2.60 a cancel that meets the start or the end of its task
-    can abort the driver ("Tried to complete task that was not pending", task_manager.cc; once in
-    60 to 660 failing calls here; its sibling was mended in ray-project/ray PR 54798).
-    """
-    import ray
-
-    if references:
-        ray.wait(references, num_returns=len(references))
-
-
-def _origin(unit: str, blocks: Sequence[Any], place: int) -> str:
-    """Return where in the rows block number *place* lies, in words.
-
-    >>> _origin("row", [[0]] * 3, 1)
-    'in row 1 of 3'
-    >>> _origin("block", [[0] * 4, [0] * 3], 1)
-    'in block 1 of 2 (rows 4 to 6)'
-    """
-    if unit == "row":
-        return f"in row {place} of {len(blocks)}"
-    if not all(hasattr(block, "__len__") for block in blocks):
-        return f"in piece {place} of {len(blocks)}"
-    if len(blocks[place]) == 0:
-        return "in the call without rows"
-    first = sum(len(block) for block in blocks[:place])
-    last = first + len(blocks[place]) - 1
-    return f"in block {place} of {len(blocks)} (rows {first} to {last})"
+    return PlacementGroupSchedulingStrategy(
+        placement_group=group, placement_group_bundle_index=bundle
+    )

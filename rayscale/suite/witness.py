@@ -4,8 +4,9 @@ import sys
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock, get_ident
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ Warned = tuple[type[Warning], str, str, int]  # category, text, file, line
 
 @dataclass
 class Tally:
-    """The kernel's calls and the rows in them, in one process, for one case."""
+    """The kernel's calls and the rows in them, in one thread or process, for one case."""
 
     calls: int = 0
     rows: int = 0
@@ -26,7 +27,8 @@ class Tally:
     warnings: list[Warned] = field(default_factory=list)  # of an Overheard kernel's alone
 
 
-_tallies: defaultdict[str, Tally] = defaultdict(Tally)  # of this process, by case
+_tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)  # by case and thread
+_one_hears = Lock()
 _kept: list[Any] = []  # the object that this process, if it is a worker of Ray's, owns
 
 
@@ -43,7 +45,7 @@ class Witnessed:
     def __call__(self, rows: Any) -> Any:
         """Count *rows* and run the kernel on them."""
         __tracebackhide__ = True  # a kernel's failure is about the kernel
-        tally = _tallies[self.case]
+        tally = _tallies[self.case, get_ident()]
         if not tally.calls:
             stay()
         tally.calls += 1
@@ -64,13 +66,16 @@ class Stamped:
         """Run the kernel on *rows* and note when."""
         begun = time.perf_counter()
         result = self.kernel(rows)
-        _tallies[self.case].spans.append((begun, time.perf_counter()))
+        _tallies[self.case, get_ident()].spans.append((begun, time.perf_counter()))
         return result
 
 
 @dataclass(frozen=True, eq=False)
 class Overheard:
-    """A kernel whose warnings are noted, so that they count alike in whatever process it runs."""
+    """A kernel whose warnings are noted, so that they count alike in whatever process it runs.
+
+    Threads take turns: what is set to hear warnings holds for all of them.
+    """
 
     kernel: Callable[[Any], Any]
     case: str
@@ -78,10 +83,10 @@ class Overheard:
     def __call__(self, rows: Any) -> Any:
         """Run the kernel on *rows* and note its warnings."""
         __tracebackhide__ = True
-        with warnings.catch_warnings(record=True) as heard:
+        with _one_hears, warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             result = self.kernel(rows)
-        _tallies[self.case].warnings += (
+        _tallies[self.case, get_ident()].warnings += (
             (one.category, str(one.message), one.filename, one.lineno) for one in heard
         )
         return result
@@ -110,7 +115,7 @@ def answer(case: str, kernels: Sequence[Callable[[Any], Any]], hold: float) -> A
     if not case:
         forget()
     time.sleep(hold)
-    return Answer(conditions(), _tallies[case])
+    return Answer(conditions(), own_tally(case))
 
 
 def stay() -> None:
@@ -130,8 +135,28 @@ def _is_rays_worker() -> bool:
 
 
 def own_tally(case: str) -> Tally:
-    """Return the tally of *case* in this process."""
-    return _tallies[case]
+    """Return the tally of *case* in this process, in all its threads."""
+    return together(by_thread(case).values())
+
+
+def by_thread(case: str) -> dict[int, Tally]:
+    """Return the tallies of *case* in the threads of this process that did some of it."""
+    return {thread: tally for (own, thread), tally in list(_tallies.items()) if own == case}
+
+
+def together(tallies: Iterable[Tally]) -> Tally:
+    """Return the sum of *tallies*.
+
+    >>> together([Tally(calls=1, rows=3), Tally(calls=2, rows=4)])
+    Tally(calls=3, rows=7, spans=[], warnings=[])
+    """
+    whole = Tally()
+    for tally in tallies:
+        whole.calls += tally.calls
+        whole.rows += tally.rows
+        whole.spans += tally.spans
+        whole.warnings += tally.warnings
+    return whole
 
 
 def forget() -> None:

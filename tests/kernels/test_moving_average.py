@@ -14,6 +14,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import ArrayLike, NDArray
 
 from kernels.moving_average import (
+    moving_average_bottleneck,
+    moving_average_cumsum,
     moving_average_loop,
     moving_average_numpy,
     moving_average_pandas,
@@ -22,8 +24,9 @@ from kernels.moving_average import (
 Floats = NDArray[np.float64]
 MovingAverage = Callable[..., Floats]
 
-KERNELS = (moving_average_loop, moving_average_numpy, moving_average_pandas)
-NAMED = st.sampled_from(KERNELS)
+EXACT = (moving_average_loop, moving_average_numpy, moving_average_pandas)
+DRIFTING = (moving_average_cumsum, moving_average_bottleneck)
+KERNELS = EXACT + DRIFTING
 DTYPES = (
     *("int8", "int16", "int32", "int64", ">i4", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", ">f8", "longdouble"),
@@ -61,11 +64,36 @@ def normals(*shape: int) -> Floats:
     return np.random.default_rng(seed=2020).standard_normal(shape)
 
 
-@given(kernel=NAMED, data=matrices(st.floats(-1000, 1000)), window=st.integers(1, 90))
+@given(
+    kernel=st.sampled_from(EXACT), data=matrices(st.floats(-1000, 1000)), window=st.integers(1, 90)
+)
 def test_kernel_agrees_with_pandas(kernel: MovingAverage, data: Floats, window: int) -> None:
-    """Every kernel gives pandas' rolling means of at least one point, for windows of any length."""
+    """A kernel gives pandas' rolling means of at least one point, for windows of any length."""
     # One unit in the last place of 1000 is 1.1e-13; 40 points cannot add up to 100 of them.
     np.testing.assert_allclose(kernel(data, window), rolling(data, window), rtol=0, atol=1e-11)
+
+
+@given(
+    kernel=st.sampled_from(DRIFTING),
+    data=matrices(st.floats(-1000, 1000)),
+    window=st.integers(1, 90),
+)
+def test_running_sum_agrees_as_far_as_it_is_rounded(
+    kernel: MovingAverage, data: Floats, window: int
+) -> None:
+    """A kernel with a running sum is off by no more than the row's sums can be rounded."""
+    # Up to 80 additions and subtractions, each of a sum of at most 40 * 1000, rounded by 2**-53.
+    most = 80 * 40 * 1000 * 2.0**-53
+    np.testing.assert_allclose(kernel(data, window), rolling(data, window), rtol=0, atol=2 * most)
+
+
+@pytest.mark.parametrize("kernel", DRIFTING, ids=["cumsum", "bottleneck"])
+def test_running_sum_drifts_where_the_numpy_kernel_does_not(kernel: MovingAverage) -> None:
+    """After a 1e16 the means of a running sum are spoilt: its last digit is 2."""
+    data = np.full(20, 0.3)
+    data[3] = 1e16
+    np.testing.assert_allclose(moving_average_numpy(data, 2)[5:], 0.3, rtol=1e-15)
+    assert np.abs(kernel(data, 2)[5:] - 0.3).max() > 0.1
 
 
 @each_kernel

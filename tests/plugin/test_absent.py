@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import QUICK, run_pytest, write
+from tests.projects import QUICK, ROOT, run_pytest, write
 
 # As if the packages named in HIDDEN were not installed.
 HIDING = """
@@ -80,3 +80,52 @@ def test_benchmarks_need_pytest_benchmark(project: Path, option: list[str]) -> N
     assert done.exit_code == 0, done.output
     assert "4 skipped" in done.output
     assert "it is measured by pytest-benchmark, which is switched off" in done.output
+
+
+def test_rollouts_need_gymnasium(project: Path) -> None:
+    """Without Gymnasium the other benchmarks here are there, and a sentence names what is not."""
+    done = run_pytest(ROOT, "benchmarks", "--collect-only", variables=hidden(project, "gymnasium"))
+
+    assert done.exit_code == 0, done.output
+    assert "test_moving_average[loop-serial-small]" in done.output
+    assert "test_rollout[" not in done.output
+    assert (
+        "benchmarks/test_rollout.py is left out: Gymnasium is not installed; pip install "
+        "gymnasium==1.2.2"
+    ) in done.output.splitlines()
+
+
+def test_cases_of_joblib_need_joblib(tmp_path: Path) -> None:
+    """A timed run with a way whose package is missing ends before it begins, in one sentence."""
+    benchmark = BENCHMARK.replace("cpus=(1,)", "cpus=(2,), ways=[rayscale.serial, rayscale.joblib]")
+    files = {"test_negative.py": benchmark, "hiding/sitecustomize.py": HIDING}
+    variables = hidden(write(tmp_path, files), "joblib")
+    timed = run_pytest(tmp_path, "--benchmark-only", variables=variables)
+    untimed = run_pytest(tmp_path, "-rs", variables=variables)
+
+    assert timed.exit_code == 4
+    assert (
+        "ERROR: test_negative[negative-joblib-cpus2-small] is run by joblib, and joblib is not "
+        "installed; pip install 'rayscale[pools]', or leave out its cases with -k 'not joblib'"
+    ) in timed.output.splitlines()
+    assert untimed.exit_code == 0
+    assert "joblib is not installed; pip install 'rayscale[pools]'" in untimed.output
+
+
+def test_pool_needs_cloudpickle_for_a_test_files_kernel(tmp_path: Path) -> None:
+    """Without it a kernel of a module runs in a process pool; one of the test file says why not."""
+    benchmark = BENCHMARK.replace("cpus=(1,)", "cpus=(2,), ways=[rayscale.process_pool]")
+    own = benchmark.replace("np.negative}", "lambda rows: -rows}")
+    files = {
+        "test_negative.py": benchmark,
+        "test_own.py": own,
+        "hiding/sitecustomize.py": HIDING,
+    }
+    variables = hidden(write(tmp_path, files), "cloudpickle")
+    done = run_pytest(tmp_path, variables=variables)
+
+    assert "1 failed, 1 passed" in done.output
+    assert (
+        "the kernel negative of a test file cannot be sent to a pool's workers by pickle; pip "
+        "install cloudpickle, or move the kernel to a module"
+    ) in done.output

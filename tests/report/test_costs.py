@@ -1,6 +1,7 @@
 """What Ray costs, and whether the model may say so."""
 
 import pytest
+from msgspec.structs import replace
 
 from rayscale.measured import MeasuredCase
 from rayscale.report import costs, tables
@@ -74,6 +75,16 @@ def test_model_that_misses_a_call_claims_nothing() -> None:
     assert "~" in rows[0][3]
     assert "[" not in rows[0][3]
     assert "[" in rows[1][3]
+
+
+def test_model_does_not_speak_of_pools() -> None:
+    """What Ray's tasks cost predicts nothing of actors, pools and threads."""
+    serial = MeasuredCase("mean", "loop", "serial", 1, "small", seconds=(1.0,))
+    cases = [
+        replace(ray_case(10, MIB), implementation=way) for way in ("ray_blocks", *costs.OTHER_WAYS)
+    ]
+    found = costs.predictions([serial, *cases], costs.fitted(PROBES))
+    assert [one.case.implementation for one in found] == ["ray_blocks"]
 
 
 def test_negative_cost_is_shown_and_not_claimed() -> None:

@@ -16,6 +16,7 @@ LENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
 def line(*bounds: tuple[float, float] | None) -> Granularity:
     """Return efficiencies within *bounds*, in whose middle they are, at LENGTHS."""
     return Granularity(
+        "ray_per_row",
         2,
         LENGTHS,
         tuple(

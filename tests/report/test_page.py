@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from rayscale.report import page as pages
+from tests.report import learning
 from tests.report.test_report import cases, probes, reported
 
 CHROMIUM = shutil.which("chromium")
@@ -47,7 +48,7 @@ def report_file(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """Return the page on a whole run, with a history."""
-    run = save_once({}, name="run", benchmarks=cases() + probes())
+    run = save_once({}, name="run", benchmarks=cases() + probes() + learning.run())
     medians = {"loop-serial-small": 0.03, "loop-ray_blocks-cpus2-small": 0.02}
     history = [
         *save_series_once(medians, name="baseline", kind="baseline", seed=1),

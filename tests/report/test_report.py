@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from pytest_regressions.file_regression import FileRegressionFixture
 
 from rayscale.commands.group import rayscale
 from rayscale.report import contents, over_time, page, subject
-from rayscale.report.contents import Report
-from rayscale.report.drawing import palette
+from rayscale.report.drawing import OWN, palette
+from rayscale.report.section import Report
 from rayscale.saved import comparison
 from rayscale.saved.evidence import Limits
 from rayscale.saved.launches import read as read_launch
+from tests.report import learning
+from tests.report.records import probe, timed
 
 SHAPES = {"small": (100, 100), "article": (1000, 1000)}
 SHARES = {"start": 0.05, "waiting": 0.1, "executing": 0.8, "fetching": 0.05}
@@ -26,17 +28,6 @@ LENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 CALL, TASK, BYTE = 1e-3, 0.4e-3, 1e-9  # what Ray costs in the made runs, in seconds
 
 Save = Callable[..., Path]
-
-
-def timed(name: str, seconds: Sequence[float], info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a saved benchmark."""
-    stats = {
-        "min": min(seconds),
-        "median": float(np.median(seconds)),
-        "rounds": len(seconds),
-        "data": list(seconds),
-    }
-    return {"name": name, "fullname": name, "extra_info": dict(info), "stats": stats}
 
 
 def case(
@@ -63,27 +54,6 @@ def case(
     name = f"{file}::test_moving_average[{kernel}-{implementation}{at}-{size}]"
     spread = np.random.default_rng(rounds).permutation(np.linspace(0.99, 1.01, rounds))
     return timed(name, (median * spread).tolist(), info)
-
-
-def probe(
-    name: str,
-    implementation: str,
-    cpus: int,
-    tasks: int,
-    moved: int,
-    took: float,
-    length: float | None = None,
-) -> dict[str, Any]:
-    """Return a saved probe, whose tasks were to last *length* seconds each."""
-    info = {
-        "overhead": name,
-        "implementation": implementation,
-        "cpus": cpus,
-        "tasks": tasks,
-        "bytes_moved": moved,
-        **({"seconds": length} if length else {}),
-    }
-    return timed(f"{name}[{implementation}-{cpus}-{tasks}-{moved}-{length}]", [took] * 7, info)
 
 
 def cases() -> list[dict[str, Any]]:
@@ -152,6 +122,52 @@ def test_report_is_as_it_was(report: Report, file_regression: FileRegressionFixt
     file_regression.check(page.markdown(report, "charts"), extension=".md")
 
 
+def test_report_on_learning_is_as_it_was(
+    save: Save, file_regression: FileRegressionFixture
+) -> None:
+    """Episodes, ways in pairs, trials and RLlib, and how long a task must be for each way."""
+    parts = ("fastest", "as well as", "episode", "trial", "RLlib", "long must a task")
+    shown = reported(save({}, name="learning", benchmarks=learning.run()))
+    whole = page.markdown(shown.only(parts), "charts")
+    said = "".join(f"- {one}\n" for one in shown.sentences)
+    file_regression.check(f"{said}\n{whole}", extension=".md")
+
+
+def test_section_that_is_not_there_is_refused(report: Report) -> None:
+    """The message names those that are; several are shown in their order."""
+    with pytest.raises(ValueError, match=r'holds "rlib"; there are Machine, Which'):
+        report.only(["machine", "rlib"])
+    kept = report.only(["spread", "MACHINE"])
+    assert ([one.heading for one in kept.sections], kept.sentences) == (["Machine", "Spread"], ())
+
+
+def test_command_shows_one_section_alone(save: Save) -> None:
+    """``--section`` leaves all others out of the Markdown; unknown words end with exit code 4."""
+    run = save({}, benchmarks=cases())
+    command = [f"--results={run.parents[1]}", "report", "--format=md", "--section"]
+    done = CliRunner().invoke(rayscale, [*command, "fastest"])
+    assert done.exit_code == 0, done.output
+    assert re.findall("^## .*", done.output, flags=re.MULTILINE) == [
+        "## Which way of running is fastest?"
+    ]
+    refused = CliRunner().invoke(rayscale, [*command, "slowest"])
+    assert refused.exit_code != 0
+    assert 'holds "slowest"; there are' in refused.output
+
+
+def test_sizes_of_as_many_rows_are_told_apart_by_their_time(save: Save) -> None:
+    """Episodes of other lengths are other sizes, though all have as many items."""
+    report = reported(save({}, benchmarks=learning.episodes()))
+    (chart,) = [
+        chart
+        for part in report.sections
+        if part.heading == "Time against size"
+        for chart in part.charts
+    ]
+    places = [chart.svg.index(f">steps{steps}<") for steps in (1, 10, 100, 1000)]
+    assert places == sorted(places)
+
+
 def test_report_answers_with_figures(report: Report) -> None:
     """What Ray gains and loses, how long a task must be, what it costs: as the run was made."""
     first, *others = report.sentences
@@ -162,7 +178,7 @@ def test_report_answers_with_figures(report: Report) -> None:
     assert "ray_whole on 1 CPU is about as fast as serial, 0.99x [0.97, 1.01]" in first
     text = " ".join(others)
     # 1.37 s / 2.7 ms = 507.
-    assert "The numpy kernel on one CPU takes 2.70 ms and is faster than every Ray case" in text
+    assert "The numpy kernel on one CPU takes 2.70 ms and is faster than every parallel " in text
     assert "it is 507x [497, 518] (n=9) as fast as loop ray_blocks on 2 CPUs" in text
     # The best case of Ray takes 22.7 ms, NumPy alone 2.7 ms.
     assert "COST (CPUs to beat one thread): never, on up to 2 CPUs (numpy ray_blocks on 2" in text
@@ -327,6 +343,27 @@ def test_length_that_all_tasks_exceed_is_an_upper_bound(save: Save) -> None:
     )
 
 
+def test_length_stands_for_each_way_of_running(save: Save) -> None:
+    """Where pools were timed, too, each has its line; Ray's tasks come first in the sentences."""
+    ways = {"ray_per_row": 0.21, "process_pool": 0.3, "thread_pool": 0.8}  # 95, 67, 25 % of 0.1 s
+    long = [probe("task_length", "serial", 1, 4, 0, 0.4, 0.1)] + [
+        probe("task_length", way, 2, 4, 0, took, 0.1) for way, took in ways.items()
+    ]
+    report = reported(save({}, benchmarks=long))
+    said = " ".join(report.sentences)
+    (section,) = [one for one in report.sections if one.heading == "How long must a task be?"]
+
+    assert "A task must last at most 100 ms on 2 CPUs for Ray" in said
+    assert (
+        "On 2 CPUs, beside Ray's tasks: at most 100 ms with process_pool, more than 100 ms with "
+        "thread_pool."
+    ) in said
+    assert section.tables[0].headings == ("way of running", "2 CPUs")
+    assert [row[0] for row in section.tables[0].rows] == list(ways)
+    assert "thread_pool, 2 CPUs: 25 % at 100 ms" in section.charts[0].description
+    assert "thread_pool, 2 CPUs" in section.charts[0].svg
+
+
 def test_history_marks_baselines_and_verdicts(save_series: Callable[..., list[Path]]) -> None:
     """A star for the baseline, a triangle for the series that is slower than it."""
     medians = {"loop-serial-small": 0.03, "numpy-serial-small": 4e-5}
@@ -366,10 +403,10 @@ def test_marks_of_a_history_share_their_chance_of_error(
 
 
 def test_ways_of_running_have_styles_of_their_own() -> None:
-    """Twenty unknown ways and the four known ones: no two look alike, whatever their order."""
-    ways = ["serial", "ray_whole", "ray_per_row", "ray_blocks", *(f"pool{n}" for n in range(20))]
+    """Twenty unknown ways and all known ones: no two look alike, whatever their order."""
+    ways = [*OWN, *(f"pool{n}" for n in range(20))]
     looks = palette(ways)
-    assert len({(look.colour, look.marker) for look in looks.values()}) == 24
+    assert len({(look.colour, look.marker) for look in looks.values()}) == len(ways)
     assert palette(reversed(ways)) == looks
 
 

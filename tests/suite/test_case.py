@@ -147,6 +147,77 @@ def test_counts_of_the_benchmark_win_over_the_options() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"named": False}, [2]),
+        ({"named": False, "cpus": (1, 2, 4)}, [2, 4]),
+        ({"named": False, "cpus": (1,)}, [1]),  # there are no others
+        ({"cpus": (1, 2)}, [1, 2]),  # as --cpus says
+    ],
+)
+def test_several_cpus_leave_one_out_unless_it_is_named(
+    changes: dict[str, Any], counts: list[int]
+) -> None:
+    """Ways that need several CPUs to gain are spared one by default; --cpus brings it."""
+    chosen = cases(KERNELS, sizes={"small": 1}, ways=[serial, ray_blocks], cpus="several")
+    names = ["loop-serial-small", *(f"loop-ray_blocks-cpus{count}-small" for count in counts)]
+    assert ids(chosen, **changes) == names
+
+
+PAIRED = {"small": 1, "large": 2}
+
+
+def paired(**changes: Any) -> Cases:
+    """Return cases that are timed in pairs with Ray's tasks, with *changes*."""
+    further: dict[str, Any] = {
+        "sizes": PAIRED,
+        "ways": [ray_per_row, two_at_once],
+        "beside": ray_blocks,
+    }
+    return cases(KERNELS, **further | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, ["large-2"]),  # the last size, on the most CPUs
+        ({"cpus": (1, 2, 16)}, ["large-2"]),  # that are there
+        ({"cpus": (16,)}, ["large-16"]),
+        ({"sizes": ("small",)}, []),
+        ({"ways": True}, ["small-1", "small-2", "large-1", "large-2"]),
+        ({"ways": True, "sizes": ("small",), "cpus": (2,)}, ["small-2"]),
+        ({"gated": True}, []),
+        ({"gated": True, "ways": True}, ["small-1", "small-2"]),
+    ],
+)
+def test_ways_in_pairs_run_at_little_unless_all_are_wanted(
+    changes: dict[str, Any], names: list[str]
+) -> None:
+    """By default at the last size on the most CPUs, and in a gate not at all."""
+    found = [one for one in ids(paired(), **changes) if "two_at_once" in one]
+    wanted = [name.partition("-") for name in names]
+    assert found == [f"loop-two_at_once-cpus{cpus}-{size}" for size, _, cpus in wanted]
+
+
+def test_last_size_of_ways_in_pairs_may_be_on_request() -> None:
+    """Then they run only where it is asked for, as other cases do."""
+    chosen = paired(sizes={"small": 1, "huge": on_request(2)}, ways=[ray_per_row])
+    assert ids(chosen) == []
+    assert ids(chosen, sizes=("huge",)) == ["loop-ray_per_row-cpus2-huge"]
+
+
+def test_ways_in_pairs_are_marked() -> None:
+    """They can be chosen; one that needs Ray for the other way's sake is one of Ray's."""
+    chosen = paired(ways=[two_at_once]) + paired(
+        sizes={"huge": 3}, ways=[two_at_once], beside=serial
+    )
+    assert marks(chosen) == {
+        "loop-two_at_once-cpus2-large": {"ray": (), "ways": ()},
+        "loop-two_at_once-cpus2-huge": {"ways": ()},
+    }
+
+
 def test_marks_say_what_a_case_needs() -> None:
     """Ray's cases have Ray's mark; tolerance and rounds go with the case."""
     chosen = cases(
@@ -183,6 +254,19 @@ def test_kernels_may_be_partials_and_other_callables() -> None:
     chosen = cases(kernels, sizes={"small": 1}, ways=[serial])
 
     assert ids(chosen) == [f"{name}-serial-small" for name in kernels]
+
+
+def power(rows: Any, exponent: float) -> Any:
+    """Return the rows to a power; the exponent is bound by the benchmark."""
+    return rows**exponent
+
+
+def test_kernels_may_have_further_arguments() -> None:
+    """What the test binds may be required: a type checker accepts it, as the decorator does."""
+    ways = [serial, ray_blocks]  # of unlike signatures, which a type checker accepts, too
+    chosen = cases({"power": power}, sizes={"small": 1}, ways=ways, cpus=(2,))
+
+    assert ids(chosen) == ["power-serial-small", "power-ray_blocks-cpus2-small"]
 
 
 def test_ways_may_be_of_the_users_own() -> None:
@@ -270,6 +354,10 @@ def test_decorated_test_is_the_same_function() -> None:
         (
             lambda: cases({"loop": "loop"}, sizes={"small": 1}),  # type: ignore[dict-item]  # it too
             "\"loop\" is 'loop', which cannot be called; give a function",
+        ),
+        (
+            lambda: paired(beside=ray_blocks.__name__),
+            "beside= is 'ray_blocks'; give a way of running, a function with a name",
         ),
         (
             lambda: cases(KERNELS, sizes={"small": 1}, cpus=(2, 0)),

@@ -26,6 +26,7 @@ import pytest
 import ray
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from rayscale.plugin import activate
 from rayscale.suite import cluster as cluster_room
 from rayscale.suite import starting, witness
 from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster
@@ -370,6 +371,34 @@ def test_worker_that_answered_is_not_ended_as_idle(cluster: Cluster) -> None:
 
 
 @pytest.mark.ray(cpus=2)
+def test_reserved_cpus_are_kept_for_the_next_case(cluster: Cluster) -> None:
+    """One that wants as many has them at once; what others want, or what failed, is given back."""
+    with cluster.reserve(1) as first, cluster.reserve(1) as second:
+        assert first != second  # two at once have CPUs of their own
+    with cluster.reserve(1) as third:
+        assert third in (first, second)
+    with cluster.reserve(2) as all_of_them:
+        assert all_of_them.bundle_count == 2
+    with suppress(KeyboardInterrupt), cluster.reserve(2) as interrupted:
+        raise KeyboardInterrupt
+    with cluster.reserve(2) as last:
+        assert last != interrupted
+
+
+@pytest.mark.ray(cpus=2)
+def test_cpus_are_free_for_a_test_that_asks_ray_itself(
+    rayscale_cluster: SessionCluster, request: pytest.FixtureRequest
+) -> None:
+    """Before a test that uses the cluster in its own way, what was kept for cases is given back."""
+    with rayscale_cluster.running().reserve(2):
+        pass
+    activate(request.config).pytest_runtest_setup(request.node)
+    task = ray.remote(num_cpus=2)(_owns_an_object_after_its_answer)
+
+    assert ray.get(task.remote(), timeout=PATIENCE) in (True, False)
+
+
+@pytest.mark.ray(cpus=2)
 def test_grant_waits_for_free_cpus_no_longer_than_it_says(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -497,7 +526,9 @@ def test_private_cluster_has_room_for_its_sockets(
 
 def test_existing_cluster_is_used_and_lives_on(foreign: Foreign, tmp_path: Path) -> None:
     """Cases run on a cluster that is there already, in as many of its processes as they name."""
-    done = run_on(foreign.address, tmp_path, "--cpus=1,2", "-k=numpy and (serial or blocks)")
+    done = run_on(
+        foreign.address, tmp_path, "--cpus=1,2", "-k=average and numpy and (serial or blocks)"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = tmp_path.rglob("*.json")
     infos = [one["extra_info"] for one in json.loads(file.read_text())["benchmarks"]]
@@ -532,6 +563,21 @@ def test_existing_cluster_without_enough_cpus_is_refused(foreign: Foreign, tmp_p
         "choose cases that need no more, with -k"
     )
     assert "test_moving_average.py" not in done.stdout  # where pytest would say how its tests went
+
+
+def test_existing_cluster_without_cpus_for_pairs_is_refused(
+    foreign: Foreign, tmp_path: Path
+) -> None:
+    """Two ways of Ray's have CPUs of their own; the sentence says which, and how to do without."""
+    chosen = "-k=numpy and (ray_actors or joblib)"
+    done = run_on(foreign.address, tmp_path, "--cpus=2", "-m=ways and not overhead", chosen)
+
+    assert done.returncode == 4
+    assert done.stderr.strip() == (
+        "ERROR: --rayscale-ray-address: test_moving_average[numpy-ray_actors-cpus2-small], timed "
+        "in pairs with ray_blocks (-m 'not ways' leaves such cases out), needs 4 CPUs and the "
+        f'cluster at "{foreign.address}" has 2; choose cases that need no more, with -k'
+    )
 
 
 def test_existing_cluster_that_does_not_answer_is_refused(tmp_path: Path) -> None:

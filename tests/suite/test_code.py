@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from rayscale.suite.code import CodeError, code_of, packages
+from rayscale.suite.stage import RAYS_PICKLER
 from tests.projects import write
 
 KERNELS = """
@@ -121,7 +122,7 @@ def test_kernel_that_cannot_be_sent_is_one_sentence(sent: bool, tmp_path: Path) 
     kernel = partial(lambda rows, held: (rows, held), held=lock) if sent else partial(np.add, lock)
     code = code_of(kernel, "mine", Path(__file__) if sent else tmp_path)
 
-    with pytest.raises(CodeError) as refused, code.reachable():
+    with pytest.raises(CodeError) as refused, code.reachable(RAYS_PICKLER):
         pass
 
     assert str(refused.value) == (
@@ -138,7 +139,7 @@ def test_sending_by_value_ends_with_the_case(
 
     code = code_of(load("test_mine").function, "mine", tmp_path / "test_mine.py")
     before = cloudpickle.list_registry_pickle_by_value()
-    with code.reachable():
+    with code.reachable(RAYS_PICKLER):
         assert "test_mine" in cloudpickle.list_registry_pickle_by_value()
     assert cloudpickle.list_registry_pickle_by_value() == before
 

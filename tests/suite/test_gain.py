@@ -125,7 +125,7 @@ def test_cost_leaves_out_what_is_oversubscribed() -> None:
     """A case that had fewer CPUs than it asked for does not say what so many would do."""
     crowded = case("loop", "ray_blocks", 1.0, cpus=16, oversubscribed=True)
     assert cost([LOOP, crowded]).enough is None
-    assert cost([LOOP, crowded]).rays == ()
+    assert cost([LOOP, crowded]).parallel == ()
 
 
 def test_cost_prefers_the_faster_of_equal_cpus() -> None:
@@ -137,7 +137,7 @@ def test_cost_prefers_the_faster_of_equal_cpus() -> None:
 def test_cost_without_serial_or_ray_case_is_none() -> None:
     """There is nothing to beat, or nothing that could."""
     assert cost([case("loop", "ray_blocks", 0.1)]).single is None
-    assert cost([LOOP, NUMPY]).rays == ()
+    assert cost([LOOP, NUMPY]).parallel == ()
     assert cost([]).single is None
 
 

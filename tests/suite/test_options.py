@@ -22,10 +22,14 @@ from tests.projects import ROOT, Run, at_once, run_pytest
 
 CASES = "benchmarks/test_moving_average.py::test_moving_average"
 NAPS = "benchmarks/test_timer.py::test_timer"
+ROLLOUTS = "benchmarks/test_rollout.py::test_rollout"
+IN_PAIRS = ("ray_actors", "ray_shared", "ray_pool", "process_pool", "joblib", "thread_pool")
 TOO_MANY = usable_cpus() + 1
+CHOSEN = "(blocks or tasks or submission) and not rollout"
 
 cpus_advice = "give counts such as --cpus 1,2,4"
-SIZES = 'a size "tiny"; there are article, large, overhead, small'
+LENGTHS = "steps1, steps10, steps100, steps30, steps300"
+SIZES = f'a size "tiny"; there are article, large, overhead, small, {LENGTHS}'
 
 # A plug-in under which the article's naps take a millisecond.
 SHORT_NAPS = """
@@ -65,8 +69,8 @@ def pytest_terminal_summary(terminalreporter):
 COLLECTED = {
     "article": ("--cpus=1,2", "--sizes=article"),
     "nothing": ("--sizes=large", "-k=timer"),
-    "some": ("-m=ray", "-k=blocks or tasks or submission", "--cpus=1,2", "--sizes=small"),
-    "too many": (f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed"),
+    "some": ("-m=ray", f"-k={CHOSEN}", "--cpus=1,2", "--sizes=small"),
+    "too many": (f"--cpus=1,{TOO_MANY}", "--sizes=small", "-m=oversubscribed", "-k=not rollout"),
 }
 
 # The options with which four naps of 0.1 s, by their own clock, are timed in two rounds.
@@ -186,7 +190,8 @@ def test_ids_are_public(running: dict[str, Future[Run]]) -> None:
     """Saved runs are matched by these ids; serial and ray_whole are there once, not per count."""
     ids = collected(running["article"].result())
 
-    assert [one for one in ids if "submission" not in one and "overhead" not in one] == [
+    others = ("submission", "policy", "overhead")
+    assert [one for one in ids if not any(other in one for other in others)] == [
         f"{CASES}[loop-serial-article]",
         f"{CASES}[loop-ray_whole-cpus1-article]",
         f"{CASES}[loop-ray_per_row-cpus1-article]",
@@ -200,6 +205,28 @@ def test_ids_are_public(running: dict[str, Future[Run]]) -> None:
         f"{CASES}[numpy-ray_blocks-cpus1-article]",
         f"{CASES}[numpy-ray_blocks-cpus2-article]",
         f"{CASES}[pandas-serial-article]",
+        *(f"{CASES}[loop-{way}-cpus2-article]" for way in IN_PAIRS),
+        *(f"{CASES}[numpy-{way}-cpus2-article]" for way in IN_PAIRS),
+        f"{ROLLOUTS}[gymnasium-serial-article]",
+        f"{ROLLOUTS}[gymnasium-ray_whole-cpus1-article]",
+        f"{ROLLOUTS}[gymnasium-ray_per_row-cpus1-article]",
+        f"{ROLLOUTS}[gymnasium-ray_per_row-cpus2-article]",
+        f"{ROLLOUTS}[gymnasium-ray_blocks-cpus1-article]",
+        f"{ROLLOUTS}[gymnasium-ray_blocks-cpus2-article]",
+        f"{ROLLOUTS}[vector_sync-serial-article]",
+        f"{ROLLOUTS}[vector_sync-ray_blocks-cpus1-article]",
+        f"{ROLLOUTS}[vector_sync-ray_blocks-cpus2-article]",
+        f"{ROLLOUTS}[numpy-serial-article]",
+        f"{ROLLOUTS}[numpy-ray_blocks-cpus1-article]",
+        f"{ROLLOUTS}[numpy-ray_blocks-cpus2-article]",
+        *(f"{ROLLOUTS}[gymnasium-{way}-cpus2-article]" for way in IN_PAIRS),
+        *(f"{ROLLOUTS}[vector_sync-{way}-cpus2-article]" for way in IN_PAIRS),
+        *(f"{ROLLOUTS}[numpy-{way}-cpus2-article]" for way in IN_PAIRS),
+        f"{ROLLOUTS}_acrobot[gymnasium-serial-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-ray_per_row-cpus1-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-ray_per_row-cpus2-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-ray_blocks-cpus1-article]",
+        f"{ROLLOUTS}_acrobot[gymnasium-ray_blocks-cpus2-article]",
         f"{NAPS}[timer-serial-article]",
         f"{NAPS}[timer-ray_whole-cpus1-article]",
         f"{NAPS}[timer-ray_per_row-cpus4-article]",
@@ -225,6 +252,22 @@ def test_probes_go_through_their_amounts() -> None:
         "ray_per_row-cpus2-1",
     ]
     assert lengths[::9] == ["serial-10us", "ray_per_row-cpus2-10us"]
+
+
+@pytest.mark.parametrize(
+    ("marks", "ways"),
+    [
+        ("overhead", {"serial", "ray_per_row"}),
+        ("ways and overhead", {"serial", "ray_per_row", *probe.PEERS}),
+        ("ways and not ray", {"serial", "process_pool", "joblib", "thread_pool"}),
+    ],
+)
+def test_more_ways_are_timed_where_their_mark_is_named(marks: str, ways: set[str]) -> None:
+    """Tasks of a length are timed in every way of running with -m ways, and by Ray without it."""
+    chosen = (f"-m={marks}", "-k=task_length", "--cpus=2")
+    ids = collected(run_pytest(ROOT, "benchmarks", "--collect-only", "-q", *chosen))
+
+    assert {one.partition("[")[2].partition("-")[0] for one in ids} == ways
 
 
 def test_sizes_large_has_no_loop_and_no_timer() -> None:
@@ -285,7 +328,7 @@ def test_options_of_the_user_win_over_the_suites(tmp_path: Path) -> None:
     run = run_pytest(
         ROOT,
         *("-p", "short_naps", "benchmarks", "--benchmark-only", "--sizes=small,article"),
-        *("-k=numpy-serial-small or timer-serial-article", "--benchmark-min-rounds=2"),
+        *("-k=average and numpy-serial-small or timer-serial-article", "--benchmark-min-rounds=2"),
         *("--benchmark-max-time=0.000001", "--benchmark-columns=max,rounds"),
         "--benchmark-save=mine",
         storage=tmp_path / "storage",

@@ -145,7 +145,7 @@ def test_kernel_is_chosen_where_it_is_certain() -> None:
     fast = {arm: 0.01 for arm in ARMS if arm[0] == "numpy"}
     (sentence,) = chosen(block(draw, 12, fast))
     assert sentence.startswith("The numpy kernel on one CPU takes 9")
-    assert "faster than every Ray case of the other kernels" in sentence
+    assert "faster than every parallel case of the other kernels" in sentence
     assert list(chosen(block(draw, 12, {}))) == []
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from rayscale import machine
 from rayscale.suite import environment
+from rayscale.suite.probe import PEERS
 from tests.projects import PATIENCE, QUICK, ROOT, Run, at_once, command, run_pytest, surroundings
 
 # A user's settings that would make the arms unequal, and that the suite undoes.
@@ -73,9 +74,9 @@ def replace(file: Path, old: str, new: str) -> None:
 
 # What is run of this project, by name.
 RUNS = {
-    "timed": ("--benchmark-only", "--sizes=small", "--cpus=1,2", "-k=numpy", QUICK),
+    "timed": ("--benchmark-only", "--sizes=small", "--cpus=1,2", "-k=average and numpy", QUICK),
     "probes": (
-        *("--benchmark-only", "--cpus=2", "-m=overhead", QUICK),
+        *("--benchmark-only", "--cpus=2", "-m=overhead or ways", QUICK),
         *("-k", "(length and 10ms) or (empty and 10) or 96KiB"),
     ),
     "plain": ("benchmarks", "--sizes=small", "--cpus=1", "-k=numpy"),
@@ -83,13 +84,20 @@ RUNS = {
 
 
 @pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the user's home directory, which is empty."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
 def running(
-    tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
+    tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path], home: Path
 ) -> Iterator[dict[str, Future[Run]]]:
     """Start all runs."""
     folder = {name: tmp_path_factory.mktemp(name) for name in (*RUNS, "terminal", "faulty")}
+    user = USER | {"HOME": str(home)}
     runs: dict[str, Callable[[], Run]] = {
-        name: partial(run_pytest, ROOT, *words, storage=folder[name], variables=USER)
+        name: partial(run_pytest, ROOT, *words, storage=folder[name], variables=user)
         for name, words in RUNS.items()
     }
     runs["terminal"] = partial(run_without_ray_at_a_terminal, folder["terminal"])
@@ -104,7 +112,7 @@ def run_without_ray_at_a_terminal(folder: Path) -> Run:
     return run_at_a_terminal(
         folder / "storage",
         *("-p", "no_ray", "--benchmark-only", "--sizes=small", QUICK),
-        "-k=serial and (numpy or pandas)",
+        "-k=average and serial and (numpy or pandas)",
         PYTHONPATH=str(folder),
     )
 
@@ -205,6 +213,7 @@ def test_run_saves_what_was_timed(
     assert case["extra_info"].items() >= what.items()
     assert case["extra_info"]["problem"] == "moving_average"
     assert case["extra_info"]["shape"] == [100, 100]
+    assert case["extra_info"]["row"] == "row"  # the benchmark gives it no other name
     assert case["extra_info"]["tasks"] == tasks
     assert case["extra_info"]["bytes_per_task"] == bytes_per_task
     assert case["extra_info"]["workers"] == (0 if implementation == "serial" else cpus)
@@ -248,12 +257,20 @@ def test_probes_save_what_ray_costs(running: dict[str, Future[Run]]) -> None:
     nbytes = 4 * 96 * 2**10  # of four tasks; each also gives or gets a number
     assert seen == {
         ("task_length", "serial", 1, 5, 80),
-        ("task_length", "ray_per_row", 2, 4, 64),
+        *(("task_length", way, 2, 4, 64) for way in ("ray_per_row", *PEERS)),
         *(("empty_tasks", "ray_per_row", 2, tasks, 16 * tasks) for tasks in (10, 100)),
         ("bytes_in", "ray_per_row", 2, 4, nbytes + 4),
         ("bytes_out", "ray_per_row", 2, 4, nbytes + 32),
     }
     assert "what Ray gained" not in run.output
+
+
+def test_ways_of_running_write_nothing_to_the_home_directory(
+    running: dict[str, Future[Run]], home: Path
+) -> None:
+    """Neither Ray, its actors and pools, nor joblib leave anything there."""
+    assert [run.result().exit_code for run in running.values()] == [0] * len(running)
+    assert list(home.rglob("*")) == []
 
 
 def test_run_has_equal_conditions_in_every_arm(timed: Run) -> None:

@@ -90,6 +90,31 @@ def test_summary_compares_nothing_without_serial(file_regression: FileRegression
     file_regression.check(summary.render([record("loop", "ray_blocks", 2, 1.4)], width=100))
 
 
+def pair(kernel: str, implementation: str, median: float, ratio: float, n: int) -> dict[str, Any]:
+    """Return a case that was *ratio* times as fast as ray_blocks, to 1 %, in *n* pairs."""
+    made = record(kernel, implementation, 2, median, rounds=n)
+    ends = {"low": 0.99 * ratio, "high": 1.01 * ratio} if n >= 6 else {"low": None, "high": None}
+    made["extra_info"]["beside"] = {
+        "implementation": "ray_blocks",
+        "median": ratio * median,
+        "ratio": ratio,
+        "n": n,
+        **ends,
+    }
+    return made
+
+
+def test_summary_shows_ways_in_pairs(file_regression: FileRegressionFixture) -> None:
+    """They have a table and a sentence of their own, and stand with their kernel in the other."""
+    peers = [
+        pair("loop", "ray_actors", 1.4, 1.0, n=7),
+        pair("loop", "process_pool", 1.3, 1.08, n=7),
+        pair("loop", "thread_pool", 2.8, 0.5, n=7),
+        pair("numpy", "joblib", 0.004, 2.25, n=3),
+    ]
+    file_regression.check(summary.render(averages() + peers, width=100))
+
+
 def test_summary_sorts_counts_as_numbers() -> None:
     """The column of 16 CPUs stands to the right of that of 2."""
     cases = [record("loop", "ray_blocks", cpus, 1.0) for cpus in (16, 2, 4)]

@@ -23,6 +23,7 @@ from kernels.moving_average import (
 from kernels.timer import timer
 from rayscale.suite.cluster import Cluster, SessionCluster
 from rayscale.suite.ways import Kernel, ray_blocks, ray_per_row, ray_whole, serial
+from rayscale.suite.witness import Witnessed
 
 pytestmark = [pytest.mark.ray(cpus=2), pytest.mark.usefixtures("cluster")]
 
@@ -374,3 +375,11 @@ def test_kernel_cannot_write_to_rows_from_object_store() -> None:
     rows = np.zeros((2, 10_000))  # 160 kB; up to 100 KiB would travel inline
     assert serial(writeable, rows).tolist() == [True, True]
     assert ray_whole(writeable, rows).tolist() == [False, False]
+
+
+@each_implementation
+def test_two_kernels_of_one_case_are_two(run: Run) -> None:
+    """What is timed is the kernel itself, and not the one of the same case that was checked."""
+    rows = np.arange(4)
+    assert_same(run(Witnessed(np.negative, "mine"), rows, cpus=2), -rows)
+    assert_same(run(Witnessed(np.square, "mine"), rows, cpus=2), rows**2)
