@@ -7,7 +7,7 @@ files of it: no loggers, no callbacks, no report, results in a folder that is go
 How the CPU count is proven: Tune may run no more trials at once than there are CPUs, each trial
 asks for one CPU, and each reports from which process it comes, when it ran, and which rows that
 process has seen.  So rows that nobody saw, and trials that ran beside more others than there are
-CPUs, are an error.  (On several machines, whose clocks differ, trials are counted on each by itself.)
+CPUs, are an error.  (Clocks of machines differ, so the trials of each are counted by themselves.)
 
 A new actor is a new process, which imports the kernel: that is part of what a trial costs.
 

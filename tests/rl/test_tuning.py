@@ -92,7 +92,8 @@ def test_trials_account_for_all_rows(stage: Stage) -> None:
 
 def test_more_trials_at_once_than_cpus_are_an_error() -> None:
     """The CPU count is not in force then."""
-    study = Study(cpus=2, folder="", is_reused=False, spans={"mine": [(0, 2), (1, 3), (1, 4)]})
+    spans = {("mine", "here"): [(0.0, 2.0), (1.0, 3.0), (1.0, 4.0)]}
+    study = Study(cpus=2, folder="", is_reused=False, spans=spans)
     with pytest.raises(WorkError, match="3 trials ran at once; the CPU count is 2"):
         study.account("mine", 3)
 
