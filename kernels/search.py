@@ -5,7 +5,7 @@ from typing import SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kernels.rollout import Floats, rollout_gymnasium
+from .rollout import Floats, rollout_gymnasium
 
 
 def search(

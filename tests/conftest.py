@@ -1,8 +1,9 @@
-"""What several tests need: a copy of the project that they may change; saved launches."""
+"""What several tests need: a copy of the project to change, saved launches, a heeded Ctrl-C."""
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def copy_project() -> Callable[[Path], Path]:
         return folder
 
     return copy
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Heed Ctrl-C, for a test: a shell's background job, and all that it starts, ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 Save = Callable[..., Path]

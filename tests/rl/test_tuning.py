@@ -115,6 +115,7 @@ def test_trials_write_nothing_at_home(stage: Stage, monkeypatch: pytest.MonkeyPa
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.usefixtures("heeded")
 def test_interrupted_search_leaves_nothing(stage: Stage, tmp_path: Path) -> None:
     """After Ctrl-C no trial begins, and its CPUs are free."""
 

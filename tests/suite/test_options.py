@@ -207,6 +207,8 @@ def test_ids_are_public(running: dict[str, Future[Run]]) -> None:
         f"{CASES}[pandas-serial-article]",
         *(f"{CASES}[loop-{way}-cpus2-article]" for way in IN_PAIRS),
         *(f"{CASES}[numpy-{way}-cpus2-article]" for way in IN_PAIRS),
+        f"{CASES}[cumsum-serial-article]",
+        f"{CASES}[bottleneck-serial-article]",
         f"{ROLLOUTS}[gymnasium-serial-article]",
         f"{ROLLOUTS}[gymnasium-ray_whole-cpus1-article]",
         f"{ROLLOUTS}[gymnasium-ray_per_row-cpus1-article]",
@@ -278,6 +280,8 @@ def test_sizes_large_has_no_loop_and_no_timer() -> None:
         "numpy-ray_per_row-cpus2-large",
         "numpy-ray_blocks-cpus2-large",
         "pandas-serial-large",
+        "cumsum-serial-large",
+        "bottleneck-serial-large",
     ]
     assert ids_of(matrix.naps, sizes=("large",)) == []
 

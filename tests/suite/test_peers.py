@@ -212,7 +212,8 @@ def test_peer_survives_an_exception_that_cannot_travel(peer: Peer) -> None:
     np.testing.assert_array_equal(peer(np.negative, np.arange(8)), -np.arange(8))
 
 
-@pytest.mark.parametrize("run", [*IN_PROCESSES, thread_pool], ids=name)
+@pytest.mark.usefixtures("heeded")
+@pytest.mark.parametrize("run", PEERS, ids=name)
 def test_interrupted_peer_leaves_nothing(
     run: Way, rayscale_cluster: SessionCluster, tmp_path: Path
 ) -> None:

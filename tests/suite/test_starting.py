@@ -94,14 +94,6 @@ def start_and_press(times: int, done: list[str]) -> None:
         done.append("start")
 
 
-@pytest.fixture
-def heeded() -> Iterator[None]:
-    """Heed Ctrl-C, for a test: a shell's background job, and all that it starts, ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize(("times", "done"), [(1, ["start"]), (2, [])])
 def test_first_ctrl_c_waits_for_the_start(times: int, done: list[str]) -> None:
