@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 # The files that need Gymnasium, which users of the plug-in do not.
 ROLLOUT = [
     *("kernels/rollout.py", "kernels/search.py", "benchmarks/test_rollout.py"),
-    "tests/kernels/test_rollout.py",
+    *("tests/kernels/test_rollout.py", "tests/suite/test_environments.py"),
 ]
 collect_ignore = [] if find_spec("gymnasium") else ROLLOUT  # pytest's own name for such a list
 

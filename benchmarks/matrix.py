@@ -9,6 +9,7 @@ second where pytest-benchmark's own choice is one.
 
 from functools import partial
 
+from benchmarks.environments import async_vector_env
 from kernels.moving_average import (
     moving_average_bottleneck,
     moving_average_cumsum,
@@ -76,22 +77,25 @@ BALANCE = [[0, 0, 0, 0], [0, 0, 1, 1]]
 SWING = [[0, 0, 0, 0, 0, -1], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]]
 ACROBOT = "Acrobot-v1"
 CART = {"gymnasium": partial(rollout_gymnasium, weights=BALANCE)}
-CARTS = {
-    "vector_sync": partial(rollout_vector_sync, weights=BALANCE),
-    "numpy": partial(rollout_numpy, weights=BALANCE),
-}
+VECTOR = {"vector_sync": partial(rollout_vector_sync, weights=BALANCE)}
+CARTS = VECTOR | {"numpy": partial(rollout_numpy, weights=BALANCE)}
 SWINGING = {"gymnasium": partial(rollout_gymnasium, weights=SWING, environment=ACROBOT)}
 
-# Episodes, and the most steps of each.  Those on request show from which length on Ray pays.
+# Episodes, and the most steps of each.  Those on request show from which length on Ray pays, in
+# pairs with serial: a machine's speed changes by more than Ray gains on short ones.
 FEW, MANY = {"small": (20, 500)}, {"article": (120, 500)}
-LENGTHS = {f"steps{steps}": on_request((120, steps)) for steps in (1, 10, 30, 100, 300)}
+LENGTHS = {f"steps{steps}": on_request((120, steps)) for steps in (1, 10, 30, 100, 300, 500)}
 
 rollout = (
     cases(CART, sizes=FEW)
-    + cases(CART, sizes=MANY | LENGTHS, cpus="several")
+    + cases(CART, sizes=MANY, cpus="several")
+    + cases(CART, sizes=LENGTHS, ways=[serial])
+    + cases(CART, sizes=LENGTHS, ways=[ray_per_row, ray_blocks], beside=serial)
     + cases(CARTS, sizes=FEW, ways=[serial, ray_blocks])
     + cases(CARTS, sizes=MANY, ways=[serial, ray_blocks], cpus="several")
     + cases(CART | CARTS, sizes=FEW | MANY, ways=PEERS, beside=ray_blocks)
+    # A message to each process and back for each step: at the article's size a minute a round.
+    + cases(VECTOR, sizes=FEW, ways=[async_vector_env], beside=ray_blocks)
 )
 # A step costs about five times as much as the cart's, and an episode has about 85.
 acrobot = cases(

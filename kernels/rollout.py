@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from gymnasium import Env, Space
+    from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 Floats = NDArray[np.float64]
 
@@ -69,12 +70,14 @@ def rollout_vector_sync(
     environment: str = "CartPole-v1",
     steps: SupportsIndex = 500,
     envs: SupportsIndex = ENVS,
+    vector: "SyncVectorEnv | AsyncVectorEnv | None" = None,
 ) -> Floats:
-    """Play *envs* episodes at a time in Gymnasium's ``SyncVectorEnv``.
+    """Play *envs* episodes at a time in Gymnasium's ``SyncVectorEnv``, or in a *vector* of yours.
 
     Autoreset is disabled: by itself it goes on with a seed of the environment's own.  Instead an
     environment that has ended its episode is reset with the next row's seed; where no row is left,
-    it plays on and its rewards are not counted.
+    it plays on and its rewards are not counted.  A *vector* of the caller's must have it disabled,
+    too; its own environments count then, and not *environment*, *steps* and *envs*.
 
     >>> rollout_vector_sync([1, 2], weights=[[0, 0, 0, 0], [0, 0, 1, 1]], steps=50)
     array([50., 50.])
@@ -83,12 +86,12 @@ def rollout_vector_sync(
     from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
     rows, limit, number = _seeds(seeds), _whole(steps), _whole(envs)
+    if vector is not None:
+        return _play_together(vector, weights, rows.tolist())
     make = partial(gymnasium.make, environment, max_episode_steps=limit)
     together = [make] * max(1, min(number, len(rows)))
-    vector = SyncVectorEnv(together, autoreset_mode=AutoresetMode.DISABLED)
-    with closing(vector):
-        policy = _linear(weights, vector.single_observation_space, vector.single_action_space)
-        return _play_together(vector, policy, rows.tolist())
+    with closing(SyncVectorEnv(together, autoreset_mode=AutoresetMode.DISABLED)) as own:
+        return _play_together(own, weights, rows.tolist())
 
 
 def rollout_numpy(seeds: ArrayLike, weights: ArrayLike, steps: SupportsIndex = 500) -> Floats:
@@ -161,8 +164,9 @@ def _play(env: "Env[Any, Any]", policy: Floats, seed: int) -> float:
     return total
 
 
-def _play_together(vector: Any, policy: Floats, seeds: list[int]) -> Floats:
-    """Play the episodes of all *seeds*, as many at a time as *vector*, of Gymnasium, has."""
+def _play_together(vector: Any, weights: ArrayLike, seeds: list[int]) -> Floats:
+    """Play the episodes of all *seeds*, as many at a time as *vector* has environments."""
+    policy = _linear(weights, vector.single_observation_space, vector.single_action_space)
     last = len(seeds)  # what an environment plays that has no row
     seeds_and_last, returns = [*seeds, 0], np.zeros(last + 1)
     playing = np.arange(vector.num_envs)

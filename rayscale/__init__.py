@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rayscale.suite.case import cases as cases
     from rayscale.suite.case import on_request as on_request
     from rayscale.suite.cluster import SessionCluster as SessionCluster
+    from rayscale.suite.environment import conditions as conditions
     from rayscale.suite.measure import Measure as Measure
     from rayscale.suite.pools import joblib as joblib
     from rayscale.suite.pools import process_pool as process_pool
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rayscale.suite.rows import cut as cut
     from rayscale.suite.rows import join as join
     from rayscale.suite.stage import Stage as Stage
+    from rayscale.suite.stage import in_process as in_process
     from rayscale.suite.stage import on_ray as on_ray
     from rayscale.suite.stage import way as way
     from rayscale.suite.tuning import tune as tune
@@ -44,9 +46,11 @@ PUBLIC = {
     "on_request": "case",
     "Measure": "measure",
     "SessionCluster": "cluster",
+    "conditions": "environment",
     "cut": "rows",
     "join": "rows",
     "Stage": "stage",
+    "in_process": "stage",
     "on_ray": "stage",
     "way": "stage",
     "serial": "ways",

@@ -16,6 +16,8 @@ from rayscale.intervals import Interval, correlation, round_interval
 from rayscale.ratio import Ratio
 from rayscale.text import count
 
+SERIAL = "serial"  # the way of running that all others are compared with
+
 
 class Beside(msgspec.Struct, frozen=True):
     """What a run saves of a case that was timed in pairs with another way of running."""
@@ -26,6 +28,11 @@ class Beside(msgspec.Struct, frozen=True):
     low: float | None = None  # of its 95 % interval; None where there were too few pairs
     high: float | None = None
     n: int = 0  # pairs
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether the other way is the serial one, so that the ratio is a speed-up."""
+        return self.implementation == SERIAL
 
     @property
     def ratio(self) -> Ratio:
@@ -126,6 +133,11 @@ class MeasuredCase(Words, frozen=True, kw_only=True, dict=True):
         return self.rounds or len(self.seconds)
 
     @property
+    def rival(self) -> Beside | None:
+        """What it was timed in pairs with, if that is another way than serial."""
+        return None if self.beside is None or self.beside.is_serial else self.beside
+
+    @property
     def points(self) -> int | None:
         """How many numbers or items the data hold; None where no shape was saved."""
         return math.prod(self.shape) if self.shape else None
@@ -138,7 +150,7 @@ class MeasuredCase(Words, frozen=True, kw_only=True, dict=True):
     @property
     def is_serial(self) -> bool:
         """Whether it is the serial case, which the others are compared with."""
-        return self.implementation == "serial"
+        return self.implementation == SERIAL
 
     @cached_property
     def median(self) -> float:

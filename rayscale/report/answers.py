@@ -23,7 +23,7 @@ def _of_block(block: Block, failed: Sequence[str]) -> Iterator[str]:
         if said := gained(kernel, block):
             compared = True
             yield f"{where}, {kernel} kernel: {said}."
-        if any(case.beside for case in block if case.kernel == kernel):
+        if any(case.rival for case in block if case.kernel == kernel):
             yield from _fastest(where, kernel, block, failed)
     if compared:
         yield f"{where}, COST (CPUs to beat one thread): {cost_in_words(cost(block, failed))}."

@@ -11,11 +11,7 @@ from rayscale.suite.laws import Call, Estimate, LawError, RayCost
 from rayscale.text import count, digits, duration
 
 MIB = 2**20
-# Ways whose blocks are not tasks of Ray's that carry their rows: the model is not of them.
-OTHER_WAYS = (
-    *("ray_actors", "ray_shared", "ray_pool", "process_pool", "joblib", "thread_pool"),
-    *("tune", "tune_reused"),
-)
+WAYS = ("ray_whole", "ray_per_row", "ray_blocks")  # Ray's tasks, which carry their rows
 Fitted = RayCost | LawError
 
 
@@ -107,7 +103,7 @@ def predictions(block: Block, costs: Sequence[RayCosts]) -> list[Prediction]:
     found = []
     for case in block:
         known = case.tasks and case.bytes_moved and case.kernel in serial and case.cpus in by_cpus
-        if case.is_serial or case.implementation in OTHER_WAYS or not known:
+        if case.implementation not in WAYS or not known:
             continue
         cost = by_cpus[case.cpus].of(case)
         if isinstance(cost, RayCost):

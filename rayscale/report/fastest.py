@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rayscale.intervals import Interval
-from rayscale.measured import MeasuredCase, largest
+from rayscale.measured import Beside, MeasuredCase, largest
 from rayscale.ratio import MARGIN, Ratio
 from rayscale.report.section import Section
 from rayscale.report.tables import Table
-from rayscale.suite.gain import Block, alike, gains
+from rayscale.suite.gain import Block, alike, gain, gains
 from rayscale.suite.sentences import sizes_of
 from rayscale.text import count, digits, duration, share
 
@@ -49,7 +49,8 @@ class Fastest:
     @property
     def figure(self) -> str:
         """Return the speed-up over serial of all that it may be, with its 95 % interval."""
-        ratios = [Ratio.of(self.serial, case) for case in self.ways if not case.is_serial]
+        gained = [gain(case, [self.serial]) for case in self.ways if not case.is_serial]
+        ratios = [one.ratio for one in gained if one]
         if not ratios:
             return "-"
         if len(ratios) == 1:
@@ -84,14 +85,19 @@ def _is_ahead(one: MeasuredCase, other: MeasuredCase) -> bool:
 def _times_as_fast(one: MeasuredCase, other: MeasuredCase) -> Interval | None:
     """Return how many times as fast as *other* *one* is: from pairs, where there are any."""
     over, under = one.beside, other.beside
-    if over and over.implementation == other.implementation and one.cpus == other.cpus:
+    if over and _is_of(over, other, one.cpus):
         return over.ratio.interval
-    if under and under.implementation == one.implementation and one.cpus == other.cpus:
+    if under and _is_of(under, one, other.cpus):
         return under.ratio.inverse.interval
     if over and under and over.implementation == under.implementation and one.cpus == other.cpus:
         above, below = over.ratio.interval, under.ratio.interval
         return Interval(above.low / below.high, above.high / below.low) if above and below else None
     return Ratio.of(other, one).interval
+
+
+def _is_of(pairs: Beside, other: MeasuredCase, cpus: int) -> bool:
+    """Tell whether *pairs*, of a case on so many *cpus*, are with the way of the case *other*."""
+    return pairs.implementation == other.implementation and (other.is_serial or cpus == other.cpus)
 
 
 def sentence(found: Fastest) -> str:

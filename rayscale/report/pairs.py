@@ -18,11 +18,11 @@ NOTE = (
 
 def sections(cases: Sequence[MeasuredCase]) -> Iterator[Section]:
     """Return a section for each way that others were timed in pairs with."""
-    for other in dict.fromkeys(case.beside.implementation for case in cases if case.beside):
+    for other in dict.fromkeys(case.rival.implementation for case in cases if case.rival):
         own = [
             block
             for block in blocks(cases).values()
-            if any(case.beside and case.beside.implementation == other for case in block)
+            if any(case.rival and case.rival.implementation == other for case in block)
         ]
         yield Section(
             f"Would another way do as well as {other}?",
@@ -39,7 +39,7 @@ def _said(block: Block) -> Iterator[str]:
 
 def _table(block: Block, other: str) -> Table:
     """Return the ways that were timed in pairs with the way *other*, and that way."""
-    own = [case for case in block if case.beside and case.beside.implementation == other]
+    own = [case for case in block if case.rival and case.rival.implementation == other]
     kernels = dict.fromkeys((case.kernel, case.cpus) for case in own)
     rows = [case for case in block if case.implementation == other]
     shown = [
@@ -61,7 +61,7 @@ def _table(block: Block, other: str) -> Table:
 
 def _pair(case: MeasuredCase, block: Block) -> tuple[str, ...]:
     over_serial = gain(case, block)
-    ratio = case.beside.ratio if case.beside else None
+    ratio = case.rival.ratio if case.rival else None
     return (
         *(case.kernel, case.implementation, str(case.cpus)),
         f"{duration(case.median)} (n={case.n})",

@@ -11,7 +11,7 @@ from rayscale.measured import MeasuredCase, blocks, largest
 from rayscale.ratio import Ratio
 from rayscale.report.break_even import BreakEven, overtakes
 from rayscale.report.tables import Table
-from rayscale.suite.gain import Block, fair_parallel
+from rayscale.suite.gain import Block, fair_parallel, gain
 from rayscale.suite.sentences import marked, sizes_of
 from rayscale.text import count, duration, plural
 
@@ -94,11 +94,9 @@ def _family(problem: str, problems: set[str]) -> str:
 
 
 def _points(block: Block) -> Iterator[_Point]:
-    serial = {case.kernel: case for case in block if case.is_serial}
     for case in fair_parallel(block):
-        if case.rows and case.kernel in serial:
-            alone = serial[case.kernel]
-            yield _Point(case, alone.median / case.rows, Ratio.of(alone, case))
+        if case.rows and (over_serial := gain(case, block)):
+            yield _Point(case, over_serial.alone / case.rows, over_serial.ratio)
 
 
 def _lines(points: Sequence[_Point]) -> Iterator[Line]:

@@ -95,8 +95,9 @@ def cases(
     *tolerance* the slowdown that a gate must find, such as "10%".  *waits*: the kernels sleep or
     wait, so they need no core of their own, and more CPUs than the machine has are fair.
     *beside* is a way that each of these is timed in pairs with, such as ``ray_blocks``: so the run
-    can say whether they do as well.  Such cases run at the last of these sizes, on the most CPUs
-    that are there; all of them with ``-m ways``, and in a gate none without it.
+    can say whether they do as well.  Such cases run at the last of these sizes and at those that
+    are asked for, on the most CPUs that are there; all of them with ``-m ways``, and in a gate none
+    without it.  Beside ``serial``, speed-ups are those of the pairs.
     ValueError where a name is not good in an id, there is nothing to run or a count is below 1,
     TypeError for what is not a function, or not a mapping.
 

@@ -16,6 +16,7 @@ class Gain:
 
     case: MeasuredCase
     ratio: Ratio
+    alone: float  # seconds, serially
 
     @property
     def efficiency(self) -> Ratio:
@@ -32,9 +33,15 @@ class WayGain:
 
 
 def gain(case: MeasuredCase, block: Block) -> Gain | None:
-    """Return the gain of *case* over the serial case of its kernel in *block*, if that is there."""
+    """Return the gain of *case* over its kernel run serially; None where that was not timed.
+
+    Where the two were timed in pairs, the pairs tell: they meet the same speed of the machine.
+    Else it is over the serial case in *block*.
+    """
+    if case.beside and case.beside.is_serial:
+        return Gain(case, case.beside.ratio, case.beside.median)
     serial = next((one for one in block if one.is_serial and one.kernel == case.kernel), None)
-    return Gain(case, Ratio.of(serial, case)) if serial else None
+    return Gain(case, Ratio.of(serial, case), serial.median) if serial else None
 
 
 def gains(kernel: str, block: Block) -> list[WayGain]:

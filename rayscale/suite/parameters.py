@@ -74,12 +74,16 @@ def _sizes(arms: Sequence[Arm], choice: Choice) -> Sequence[str]:
 
 
 def _own(arm: Arm, choice: Choice, sizes: Sequence[str]) -> list[str]:
-    """Return those of the *sizes* that *arm* has, on request only where they are asked for."""
-    asked = choice.sizes is not None
-    own = list(arm.sizes.items())
+    """Return those of the *sizes* that *arm* has, on request only where they are asked for.
+
+    Of those that need no request, ways in pairs run at the last one.
+    """
+    own = [(name, isinstance(value, OnRequest)) for name, value in arm.sizes.items()]
+    usual = [name for name, on_request in own if not on_request]
     if arm.beside is not None and not choice.ways:
-        own = own[-1:]
-    return [n for n, value in own if n in sizes and (asked or not isinstance(value, OnRequest))]
+        usual = usual[-1:]
+    asked = choice.sizes is not None
+    return [n for n, on_request in own if n in sizes and (asked if on_request else n in usual)]
 
 
 def _counts(arm: Arm, run: Way, choice: Choice) -> tuple[int, ...]:

@@ -16,6 +16,10 @@ SET_LATE = (
     "Set late: NumPy had been imported when threads and allocator were fixed. 'rayscale = true' in "
     "pytest's ini file fixes them before."
 )
+PAIRED = (
+    "In pairs with serial: each round follows, or comes before, a serial one, as a coin says. Its "
+    "speed-up is the middle one of the pairs' ratios, and not the ratio of the medians."
+)
 NOT_PROVEN = "? CPU count not proven: the run did not see that so many CPUs did the work."
 
 
@@ -38,9 +42,9 @@ def compared(ratio: Ratio, other: str) -> str:
 def gained(kernel: str, block: Block) -> str:
     """Return what each way of running *kernel* gains; nothing if none can be compared.
 
-    Those that were timed in pairs are left to ``in_pairs``.
+    Those that were timed in pairs with another one are left to ``in_pairs``.
     """
-    alone = (one for one in gains(kernel, block) if one.most.case.beside is None)
+    alone = (one for one in gains(kernel, block) if one.most.case.rival is None)
     return "; ".join(_way(one) for one in alone)
 
 
@@ -56,10 +60,10 @@ def in_pairs(kernel: str, block: Block) -> Iterator[str]:
     """Say how ways of running *kernel* did beside the one that they were timed in pairs with."""
     paired: dict[str, list[str]] = {}
     for case in block:
-        if case.kernel == kernel and case.beside is not None:
-            other = case.beside.implementation
+        if case.kernel == kernel and case.rival is not None:
+            other = case.rival.implementation
             where = f"{kernel} on {count(case.cpus, 'CPU')}, in pairs with {other}"
-            said = f"{case.implementation} {compared(case.beside.ratio, other)}"
+            said = f"{case.implementation} {compared(case.rival.ratio, other)}"
             paired.setdefault(where, []).append(said)
     yield from (f"{where}: {'; '.join(said)}." for where, said in paired.items())
 
@@ -123,6 +127,8 @@ def footnotes(block: Block) -> Iterator[str]:
             f"! rounds that follow one another are correlated (up to {most:.1f}): the interval is "
             "widened, as for fewer rounds."
         )
+    if any(case.beside and case.beside.is_serial for case in block):
+        yield PAIRED
     serial = {case.niceness for case in block if case.is_serial}
     parallel = {case.niceness for case in block if not case.is_serial}
     if serial and parallel and serial != parallel:

@@ -40,11 +40,12 @@ def render(records: Sequence[Mapping[str, Any]], width: int, failed: Sequence[st
     one of them could have changed.
     """
     parts: list[RenderableType] = []
-    for block in blocks([MeasuredCase.from_record(record) for record in records]).values():
+    cases = [MeasuredCase.from_record(record) for record in records]
+    for block in blocks(cases).values():
         parts += [_table(block), *_tables_of_pairs(block), *_lines(block, failed), ""]
     if failed:
         parts += [f"failed: {count(len(failed), 'case')}, not in this table: {', '.join(failed)}"]
-    has_pairs = any(record["extra_info"].get("beside") for record in records)
+    has_pairs = any(case.rival for case in cases)
     return printed(*parts, LEGEND, *([IN_PAIRS] if has_pairs else []), width=width)
 
 
@@ -85,7 +86,7 @@ def _rows(block: Block) -> list[tuple[str, str]]:
 
 def _tables_of_pairs(block: Block) -> Iterator[Table]:
     """Return a table for each way that others were timed in pairs with: a row for each of those."""
-    for other in dict.fromkeys(case.beside.implementation for case in block if case.beside):
+    for other in dict.fromkeys(case.rival.implementation for case in block if case.rival):
         title = f"In pairs with {other}"
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
         for heading in ("kernel", "implementation"):
@@ -93,8 +94,8 @@ def _tables_of_pairs(block: Block) -> Iterator[Table]:
         for heading in ("CPUs", "median", "times as fast", "pairs"):
             table.add_column(heading, justify="right", no_wrap=True)
         for case in block:
-            if case.beside and case.beside.implementation == other:
-                ratio, median = case.beside.ratio, duration(case.median)
+            if case.rival and case.rival.implementation == other:
+                ratio, median = case.rival.ratio, duration(case.median)
                 figures = str(case.cpus), median, ratio.figure, str(ratio.n)
                 table.add_row(case.kernel, case.implementation, *figures)
         yield table

@@ -77,12 +77,11 @@ def test_model_that_misses_a_call_claims_nothing() -> None:
     assert "[" in rows[1][3]
 
 
-def test_model_does_not_speak_of_pools() -> None:
-    """What Ray's tasks cost predicts nothing of actors, pools and threads."""
+def test_model_speaks_of_rays_tasks_alone() -> None:
+    """What these cost predicts nothing of actors and pools, nor of a way that is not known."""
     serial = MeasuredCase("mean", "loop", "serial", 1, "small", seconds=(1.0,))
-    cases = [
-        replace(ray_case(10, MIB), implementation=way) for way in ("ray_blocks", *costs.OTHER_WAYS)
-    ]
+    ways = ("ray_blocks", "ray_actors", "ray_shared", "process_pool", "tune", "mine")
+    cases = [replace(ray_case(10, MIB), implementation=way) for way in ways]
     found = costs.predictions([serial, *cases], costs.fitted(PROBES))
     assert [one.case.implementation for one in found] == ["ray_blocks"]
 

@@ -67,6 +67,17 @@ def test_pairs_tell_where_rounds_one_after_the_other_do_not() -> None:
     assert fastest([*plain, faster]).words == "ray_blocks"
 
 
+def test_pairs_with_serial_tell_as_well() -> None:
+    """A way on two CPUs that lost in pairs with serial is left out; one that won is ahead of it."""
+    plain = [one for one in CASES if one.beside is None]
+    pool = replace(beside("pool", 0.5, 0.6), seconds=tuple(s / 9 for s in CASES[0].seconds))
+    over = Beside("serial", 1.0, 0.55, 0.5, 0.6, 9)
+    assert "pool" not in fastest([*plain, replace(pool, beside=over)]).words
+    serial = [one for one in plain if one.is_serial]
+    won = replace(pool, beside=replace(over, times=2.5, low=2.4, high=2.6))
+    assert fastest([*serial, won]).figure.startswith("2.50x [2.40, 2.60]")
+
+
 def test_serial_may_be_fastest() -> None:
     """A kernel that no way makes faster has no speed-up to show."""
     slow = [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from rayscale.measured import MeasuredCase
+from rayscale.measured import Beside, MeasuredCase
 from rayscale.report.rows import additions, answers, by_length, costs
 from tests.report import learning
 
@@ -34,6 +34,20 @@ def test_way_overtakes_serial_where_it_gains_what_it_costs() -> None:
 def test_way_measured_at_one_length_has_no_line() -> None:
     """Pools were timed with the longest episodes alone."""
     assert set(lines(EPISODES)) == {"ray_per_row", "ray_blocks"}
+
+
+def test_pairs_with_serial_tell_where_there_are_any() -> None:
+    """The rounds by themselves say nothing then, and no serial case is needed."""
+    truth = {"steps1": (0.1, 0.5), "steps10": (1.0, 0.8), "steps100": (100.0, 2.0)}
+    paired = [
+        replace(one, beside=Beside("serial", alone, ratio, ratio - 0.1, ratio + 0.1, 9))
+        for size, (alone, ratio) in truth.items()
+        for one in EPISODES
+        if (one.implementation, one.size) == ("ray_blocks", size)
+    ]
+    assert lines(paired) == {
+        "ray_blocks": "overtakes serial between 10.0 ms (steps10) and 1.00 s (steps100)"
+    }
 
 
 def test_variants_of_a_problem_are_lengths_of_its_rows() -> None:

@@ -207,6 +207,14 @@ def test_last_size_of_ways_in_pairs_may_be_on_request() -> None:
     assert ids(chosen, sizes=("huge",)) == ["loop-ray_per_row-cpus2-huge"]
 
 
+def test_sizes_of_ways_in_pairs_on_request_all_run() -> None:
+    """Who names sizes wants each of them; those that need no request stay the last one."""
+    chosen = paired(sizes={"one": on_request(1), **PAIRED, "huge": on_request(3)}, ways=[serial])
+    assert ids(chosen) == ["loop-serial-large"]
+    asked = ids(chosen, sizes=("one", "small", "large", "huge"))
+    assert asked == ["loop-serial-one", "loop-serial-large", "loop-serial-huge"]
+
+
 def test_ways_in_pairs_are_marked() -> None:
     """They can be chosen; one that needs Ray for the other way's sake is one of Ray's."""
     chosen = paired(ways=[two_at_once]) + paired(

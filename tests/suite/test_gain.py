@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from rayscale.intervals import Interval
-from rayscale.measured import MeasuredCase, blocks
+from rayscale.measured import Beside, MeasuredCase, blocks
+from rayscale.ratio import Ratio
 from rayscale.suite.gain import cost, fastest, gain, gains, kernel_choice
 
 # Seven rounds within 0.1 of the median: their 97.5 % interval is from the least to the largest.
@@ -50,6 +52,18 @@ def test_gain_is_serial_over_parallel() -> None:
     assert result.case is parallel
     assert result.ratio.value == pytest.approx(6 / 4)
     assert result.efficiency.value == pytest.approx(6 / 4 / 2)
+
+
+def test_gain_is_that_of_pairs_with_serial() -> None:
+    """Rounds beside serial ones tell more than the two medians, and need no serial case."""
+    pairs = Beside("serial", 9.0, 1.8, 1.7, 1.9, 7)
+    parallel = replace(case("loop", "ray_blocks", 4.0, cpus=2), beside=pairs)
+    for block in ([LOOP, parallel], [parallel]):
+        result = gain(parallel, block)
+        assert result is not None
+        assert (result.ratio, result.alone) == (Ratio(1.8, Interval(1.7, 1.9), 7), 9.0)
+    other = replace(parallel, beside=replace(pairs, implementation="ray_whole"))
+    assert gain(other, [other]) is None
 
 
 def test_gain_without_serial_case_is_none() -> None:
@@ -154,7 +168,7 @@ def test_cost_without_serial_or_ray_case_is_none() -> None:
 def test_cost_knows_which_failure_could_change_it(failed: str, *, changes: bool) -> None:
     """A failed case of this problem and size, serial or on as few CPUs, may have been faster."""
     named = [
-        msgspec.structs.replace(one, id=f"b/test_mean.py::test_mean[{one.kernel}-x-{one.size}]")
+        replace(one, id=f"b/test_mean.py::test_mean[{one.kernel}-x-{one.size}]")
         for one in (LOOP, case("loop", "ray_blocks", 3.0, cpus=2))
     ]
     assert bool(cost(named, [failed]).failed) is changes
@@ -237,8 +251,8 @@ def test_measured_case_points_need_a_shape() -> None:
     """An older run, or a list of anything, has no shape or one number: 100 x 90 are 9000."""
     read = MeasuredCase.from_record(record())
     assert read.points == 9000
-    assert msgspec.structs.replace(read, shape=(7,)).points == 7
-    assert msgspec.structs.replace(read, shape=()).points is None
+    assert replace(read, shape=(7,)).points == 7
+    assert replace(read, shape=()).points is None
 
 
 def test_blocks_gather_problem_and_size() -> None:

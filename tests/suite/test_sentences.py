@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rayscale.measured import MeasuredCase
+from rayscale.measured import Beside, MeasuredCase
 from rayscale.suite.gain import Block, cost
-from rayscale.suite.sentences import chosen, cost_in_words, footnotes, gained
+from rayscale.suite.sentences import chosen, cost_in_words, footnotes, gained, in_pairs
 
 Draw = Callable[[int], NDArray[np.float64]]
 ARMS = [
@@ -153,6 +153,22 @@ def test_footnotes_are_silent_where_all_is_equal() -> None:
     """No mark, no note."""
     draw = DRAWS["normal"](np.random.default_rng(14))
     assert list(footnotes(block(draw, 12, {}))) == []
+
+
+def test_pairs_with_serial_are_a_gain_and_not_a_rivalry() -> None:
+    """They say what a way gains, whatever its rounds by themselves would say; a note says so."""
+    draw = DRAWS["normal"](np.random.default_rng(17))
+    pairs = Beside("serial", 1.0, 1.5, 1.4, 1.6, 9)
+    cases = [
+        case if case.implementation != "ray_whole" else msgspec.structs.replace(case, beside=pairs)
+        for case in block(draw, 12, {})
+    ]
+    assert "ray_whole on 1 CPU is 1.50x [1.40, 1.60] (n=9) as fast as serial" in gained(
+        "loop", cases
+    )
+    assert list(in_pairs("loop", cases)) == []
+    (note,) = footnotes(cases)
+    assert note.startswith("In pairs with serial: ")
 
 
 def test_footnotes_say_what_was_set_late() -> None:
