@@ -169,7 +169,7 @@ def _play_together(vector: Any, weights: ArrayLike, seeds: list[int]) -> Floats:
     policy = _linear(weights, vector.single_observation_space, vector.single_action_space)
     last = len(seeds)  # what an environment plays that has no row
     seeds_and_last, returns = [*seeds, 0], np.zeros(last + 1)
-    playing = np.arange(vector.num_envs)
+    playing = np.minimum(np.arange(vector.num_envs), last)
     waiting = iter(range(vector.num_envs, last))
     observations, _ = vector.reset(seed=[seeds_and_last[row] for row in playing])
     while (playing < last).any():

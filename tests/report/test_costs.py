@@ -28,7 +28,7 @@ PROBES = [probe(*one, bent(*one)) for one in INLINE + STORED]
 
 def ray_case(tasks: int, nbytes: int, cpus: int = 2) -> MeasuredCase:
     """Return a Ray case that moved *nbytes*, in and out."""
-    words = {"problem": "mean", "kernel": "loop", "implementation": "pool", "size": "small"}
+    words = {"problem": "mean", "kernel": "loop", "implementation": "ray_blocks", "size": "small"}
     moved = {"cpus": cpus, "tasks": tasks, "bytes_moved": nbytes}
     return MeasuredCase(**words, **moved, seconds=(1.0,))  # type: ignore[arg-type]  # of two kinds
 

@@ -200,13 +200,6 @@ def test_ways_in_pairs_run_at_little_unless_all_are_wanted(
     assert found == [f"loop-two_at_once-cpus{cpus}-{size}" for size, _, cpus in wanted]
 
 
-def test_last_size_of_ways_in_pairs_may_be_on_request() -> None:
-    """Then they run only where it is asked for, as other cases do."""
-    chosen = paired(sizes={"small": 1, "huge": on_request(2)}, ways=[ray_per_row])
-    assert ids(chosen) == []
-    assert ids(chosen, sizes=("huge",)) == ["loop-ray_per_row-cpus2-huge"]
-
-
 def test_sizes_of_ways_in_pairs_on_request_all_run() -> None:
     """Who names sizes wants each of them; those that need no request stay the last one."""
     chosen = paired(sizes={"one": on_request(1), **PAIRED, "huge": on_request(3)}, ways=[serial])

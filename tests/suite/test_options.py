@@ -28,7 +28,7 @@ TOO_MANY = usable_cpus() + 1
 CHOSEN = "(blocks or tasks or submission) and not rollout"
 
 cpus_advice = "give counts such as --cpus 1,2,4"
-LENGTHS = "steps1, steps10, steps100, steps30, steps300"
+LENGTHS = "steps1, steps10, steps100, steps30, steps300, steps500"
 SIZES = f'a size "tiny"; there are article, large, overhead, small, {LENGTHS}'
 
 # A plug-in under which the article's naps take a millisecond.
