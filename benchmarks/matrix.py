@@ -94,8 +94,8 @@ rollout = (
     + cases(CARTS, sizes=FEW, ways=[serial, ray_blocks])
     + cases(CARTS, sizes=MANY, ways=[serial, ray_blocks], cpus="several")
     + cases(CART | CARTS, sizes=FEW | MANY, ways=PEERS, beside=ray_blocks)
-    # A message to each process and back for each step: at the article's size a minute a round.
-    + cases(VECTOR, sizes=FEW, ways=[async_vector_env], beside=ray_blocks)
+    # Each step takes a message to each process and back: at the article's size, minutes for a case.
+    + cases(VECTOR, sizes={"steps30": LENGTHS["steps30"]}, ways=[async_vector_env], beside=serial)
 )
 # A step costs about five times as much as the cart's, and an episode has about 85.
 acrobot = cases(

@@ -17,8 +17,8 @@ SET_LATE = (
     "pytest's ini file fixes them before."
 )
 PAIRED = (
-    "In pairs with serial: each round follows, or comes before, a serial one, as a coin says. Its "
-    "speed-up is the middle one of the pairs' ratios, and not the ratio of the medians."
+    "In pairs with serial: each round follows, or comes before, a serial one, as a coin says. A "
+    "speed-up is then the middle one of the pairs' ratios, and not the ratio of the medians."
 )
 NOT_PROVEN = "? CPU count not proven: the run did not see that so many CPUs did the work."
 
