@@ -53,5 +53,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": [],
         "help": "list this case as changed where the base fails or gives another result",
     },
+    "allow-slower": {
+        "metavar": "CASE",
+        "action": "append",
+        "default": [],
+        "help": "let this case be slower: it is meant",
+    },
     "gate-summary": {"metavar": "FILE", "help": "write the table to this file, as Markdown"},
 }

@@ -13,28 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 
-from rayscale.gate.sequential import SlowdownTest
+from rayscale.gate.sequential import SlowdownTest, shows
 from rayscale.gate.terms import LOADINGS, Terms
-from rayscale.text import duration
+from rayscale.verdict import CONFIDENCE
 
-# Pairs of a case before any verdict: a median of fewer is no ground for one.  The second loading
-# needs no 20 of its own.  Replayed on recorded noise (4,500 replays a rule, copies 2 % apart by
-# their layout, far more than was measured), "slower" came 83 times, with 20 of its own 79 times.
-FEWEST = 20
 SHORTEST = 0.002  # seconds of an observation: below, the clock and the loop have a share in it
 STRETCH = 3  # times its budget, for a case that may be slower and is not yet decided
+WARM_UP = 0.1  # of the budget: a first round of calls that takes longer is the only one
 
 Call = Callable[[], object]
 Arms = tuple[Call, Call]  # base and head
 Clock = Callable[[], float]
-
-
-class BudgetError(Exception):
-    """The budget cannot hold the fewest pairs, which take *needed* seconds."""
-
-    def __init__(self, needed: float) -> None:
-        super().__init__(f"{FEWEST} pairs take {duration(needed)}")
-        self.needed = needed
 
 
 @dataclass(frozen=True)
@@ -51,60 +40,69 @@ class Record:
     """What was seen of a case: its pairs, loading by loading, and the tests that they fed."""
 
     calls: int
-    tests: list[SlowdownTest]
-    pairs: list[list[Pair]]
+    tolerance: float
     all_pairs: SlowdownTest  # for the ratio and the interval; holds at any time, as each one does
-    spent: float = 0.0
-    stretched: bool = field(default=False)
+    tests: list[SlowdownTest] = field(default_factory=list)
+    pairs: list[list[Pair]] = field(default_factory=list)
+    spent: float = 0.0  # seconds, with those of warming up
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the last loading's test is, and what is shown of all pairs agrees with it."""
+        found, seen = self.tests[-1].verdict, self.all_pairs
+        if found == "slower":
+            return shows(seen.ratio, seen.interval(CONFIDENCE), self.tolerance)
+        return found == "not slower"
+
+    def add(self, pair: Pair) -> None:
+        """Take in a pair of the last loading."""
+        self.pairs[-1].append(pair)
+        for one in (self.tests[-1], self.all_pairs):
+            one.add(base=pair.base, head=pair.head)
 
 
 def compare(
     load: Callable[[int], Arms],
     terms: Terms,
     budget: float,
-    most: float,
+    left: float,
     coin: random.Random,
     clock: Clock = time.perf_counter,
 ) -> Record:
     """Take pairs of the arms that *load* returns, until the verdict is certain or time is up.
 
-    *load* is called with 0 and, when the first test says "slower", with 1, for copies
-    loaded afresh.  The *budget* is in seconds; a case that may be slower gets up to
-    three budgets, but not more than *most*.  BudgetError, before any pair, if the budget
-    cannot hold 20.
+    *load* is called with 0 and, when the first test says "slower", with 1, for copies loaded
+    afresh.  The pairs of each loading have *budget* seconds, and three times as many while the case
+    may be slower; the first loading's no more than the *left* ones of the session.  The second has
+    time of its own: else a slower case, found late in a session, would be contradicted by nothing.
+    Where time is up, the last test is undecided.
     """
+    start = clock()
     arms = load(0)
-    seconds = _warm_up(arms, coin, clock, rounds=3)
+    seconds = _warm_up(arms, coin, clock, rounds=3, most=WARM_UP * budget)
     calls = max(1, math.ceil(SHORTEST / seconds))
-    needed = FEWEST * 2 * calls * seconds
-    if needed > budget:
-        raise BudgetError(needed)
-    record = Record(calls, [], [], SlowdownTest(terms.tolerance, terms.false_alarm, terms.miss))
-    limit, start = budget, clock()
+    all_pairs = SlowdownTest(terms.tolerance, terms.false_alarm, terms.miss)
+    record = Record(calls, terms.tolerance, all_pairs)
+    own = terms.of_a_loading()
     for loading in range(LOADINGS):
         if loading:
             arms = load(loading)
             _warm_up(arms, coin, clock, rounds=1)
-        own = terms.of_a_loading()
         test = SlowdownTest(own.tolerance, own.false_alarm, own.miss)
         record.tests.append(test)
         record.pairs.append([])
-        while record.all_pairs.pairs < FEWEST or test.verdict == "undecided":
-            record.spent = clock() - start
-            if record.spent >= limit:
-                if record.stretched or record.all_pairs.ratio < 1 + terms.tolerance / 2:
-                    return record
-                record.stretched = True
-                limit = max(limit, min(STRETCH * budget, most))
-                continue
-            pair = take_pair(arms, calls, coin, clock)
-            record.pairs[-1].append(pair)
-            for one in (test, record.all_pairs):
-                one.add(base=pair.base, head=pair.head)
-        if test.verdict != "slower":
+        most, begun = math.inf if loading else left, clock()
+        while not record.is_decided and clock() - begun < min(most, _patience(record, budget)):
+            record.add(take_pair(arms, calls, coin, clock))
+        if not (record.is_decided and test.verdict == "slower"):
             break
     record.spent = clock() - start
     return record
+
+
+def _patience(record: Record, budget: float) -> float:
+    """Return how many seconds of pairs a loading has: more for a case that may be slower."""
+    return STRETCH * budget if record.all_pairs.ratio >= 1 + record.tolerance / 2 else budget
 
 
 def take_pair(arms: Arms, calls: int, coin: random.Random, clock: Clock) -> Pair:
@@ -125,12 +123,19 @@ def _observe(call: Call, calls: int, clock: Clock) -> float:
     return (clock() - start) / calls
 
 
-def _warm_up(arms: Arms, coin: random.Random, clock: Clock, rounds: int) -> float:
-    """Call both alike, in drawn orders; return the seconds of a call of the faster one."""
+def _warm_up(
+    arms: Arms, coin: random.Random, clock: Clock, rounds: int, most: float = math.inf
+) -> float:
+    """Call both alike, in drawn orders; return the seconds of a call of the faster one.
+
+    Calls that take more than *most* seconds together are made once each.
+    """
     seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
         for arm in _shuffled((0, 1), coin):
             seconds[arm].append(_observe(arms[arm], 1, clock))
+        if sum(map(sum, seconds)) > most:
+            break
     return max(min(map(median, seconds)), 1e-9)
 
 

@@ -41,6 +41,7 @@ class Gate:
     unsure_fails: bool
     allow_removed: bool
     allow_changed: Sequence[str]
+    allow_slower: Sequence[str]
     seed: int
     replayed: bool
     coin: random.Random
@@ -158,6 +159,7 @@ def settle(config: pytest.Config) -> Gate:
         unsure_fails=config.getoption("rayscale_unsure") == "fail",
         allow_removed=config.getoption("rayscale_allow_removed"),
         allow_changed=config.getoption("rayscale_allow_changed"),
+        allow_slower=config.getoption("rayscale_allow_slower"),
         seed=seed,
         replayed=config.getoption("rayscale_pair_seed") is not None,
         coin=coin,
@@ -194,6 +196,12 @@ def _warnings(gate: Gate) -> Iterator[str]:
         yield (
             f"{len(unsure)} unsure, and passed: a larger --pair-budget decides more, "
             "--unsure=fail lets none pass"
+        )
+    late = sum(kind.startswith("not compared") for _, kind in gate.others)
+    if late and not gate.unsure_fails:
+        yield (
+            f"{late} not compared: a larger --gate-budget has time for them, --unsure=fail lets "
+            "none pass"
         )
     if min(gate.tolerances.values()) < SAFE_TOLERANCE:
         yield (

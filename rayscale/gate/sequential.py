@@ -108,6 +108,14 @@ class SlowdownTest:
         return "slower" if slower and self.ratio >= 1 + self._tolerance / 2 else "undecided"
 
 
+def shows(ratio: float, interval: Interval, tolerance: float) -> bool:
+    """Tell whether a median ratio and its interval, as shown, agree with "slower".
+
+    They do where it is half the tolerance or more, and the interval above 1.
+    """
+    return ratio >= 1 + tolerance / 2 and interval.low > 1
+
+
 def log_wealth(heads: int, tails: int) -> float:
     """Return the log of a bettor's wealth against a coin that shows heads at most half the time.
 
