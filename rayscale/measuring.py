@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rayscale.gate.options import OPTIONS as GATE_OPTIONS
 from rayscale.suite import environment, items, options
 from rayscale.suite.environment import Fixing
 from rayscale.suite.options import Asked
@@ -67,11 +68,23 @@ class Measuring:
 
             self.gating = Gating(config)
             config.pluginmanager.register(self.gating, "rayscale-gating")
+        else:
+            self._refuse_options_of_a_gate()
         if self.asked.timed:
             from rayscale.keeping import Keeping
 
             self.keeping = Keeping(config, "gate" if self.gating else "launch", items.is_ours)
             config.pluginmanager.register(self.keeping, "rayscale-keeping")
+
+    def _refuse_options_of_a_gate(self) -> None:
+        """Refuse what would be ignored without a gate; among the project's addopts it may wait."""
+        ours = {f"{one}{name}" for one in ("--rayscale-", self.prefix) for name in GATE_OPTIONS}
+        for word in map(str, self.config.invocation_params.args):
+            option = word.partition("=")[0]
+            if option in ours:
+                raise pytest.UsageError(
+                    f"{option} is for a gate; give {self.prefix}against=REV, too, or leave it out"
+                )
 
     def pytest_report_header(self) -> str | None:
         """Say under which conditions is measured, if an option or the project asks for it."""

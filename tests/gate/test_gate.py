@@ -228,6 +228,7 @@ RUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gate-budget-fails": ("project", (*SPENT, "--unsure=fail")),
     "meant": ("edited", ("--against=HEAD", *SUM, "--allow-slower=double sum serial small")),
     "untimed": ("project", ("--against=HEAD",)),
+    "no-base": ("project", (*SUM, "--tolerance", "10%")),
 }
 
 BEFORE = "what was on the page before\n"
@@ -388,6 +389,7 @@ def test_base_that_cannot_be_compared_passes_if_allowed(ran: Ran) -> None:
         ("shallow", "fetch-depth: 0"),
         ("strict", "test_double[sum-serial-small], mark tolerance: 1% is below 2 %"),
         ("untimed", "give --benchmark-only, too"),
+        ("no-base", "--tolerance is for a gate; give --against=REV, too, or leave it out"),
     ],
 )
 def test_gate_that_cannot_be_is_a_usage_error(ran: Ran, name: str, sentence: str) -> None:
