@@ -65,7 +65,7 @@ def _learns(config: pytest.Config) -> bool:
 
 
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: "pytest.TerminalReporter", config: pytest.Config
 ) -> None:
     """Say what is left out, and what brings it."""
     if collect_ignore:
