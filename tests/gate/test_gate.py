@@ -287,7 +287,7 @@ def test_same_code_passes(ran: Ran, repository: Repository) -> None:
         assert gate["dirty"] is False
         assert gate["false_alarm"] == pytest.approx(0.01 / 2)  # shared by both
         assert f"--pair-seed {gate['seed']} replays the draws" in run.output
-        assert sum(len(loading) for loading in gate["raw_pairs"]) == sum(gate["pairs"]) == 20
+        assert sum(len(loading) for loading in gate["raw_pairs"]) == sum(gate["pairs"]) == 11
 
 
 def test_slower_kernel_fails(ran: Ran) -> None:
