@@ -196,7 +196,7 @@ NEVER_SURE = tuple(f"--{rate}=0.{299 * '0'}1" for rate in ("false-alarm", "miss"
 UNSURE = ("--against=HEAD", *SUM, "--pair-budget=2", "--pair-seed=7", "--tolerance=3%", *NEVER_SURE)
 SPENT = ("--against=HEAD", *SERIAL, "-k=sum or product", "--gate-budget=0.25")
 # By the real clock.  At 1 % one run in some hundreds would fail by the chance that is promised.
-# The slow case needs 36 pairs, some 5 s; a busy machine has its 40 s, and twice as many again.
+# The slow case needs 24 pairs, some 3 s; a busy machine has its 40 s, and twice as many again.
 # The others pass, decided or not.
 REAL = ("--false-alarm=0.001%", "--tolerance=50%", "--pair-budget=40", "--gate-budget=1000")
 
