@@ -44,6 +44,17 @@ def gain(case: MeasuredCase, block: Block) -> Gain | None:
     return Gain(case, Ratio.of(serial, case), serial.median) if serial else None
 
 
+def over(serial: MeasuredCase, case: MeasuredCase) -> Ratio:
+    """Return how many times as fast as a *serial* case a *case* ran.
+
+    Of the same kernel, pairs of the two tell where there are any: else the COST could contradict
+    the gain.
+    """
+    if case.kernel == serial.kernel and case.beside and case.beside.is_serial:
+        return case.beside.ratio
+    return Ratio.of(serial, case)
+
+
 def gains(kernel: str, block: Block) -> list[WayGain]:
     """Return what each way of running *kernel* gains, the largest ratio first.
 
@@ -126,12 +137,12 @@ def cost(block: Block, failed: Sequence[str] = ()) -> Cost:
 
 
 def _beats(case: MeasuredCase, serial: Block) -> bool:
-    return all(Ratio.of(one, case).answer == "faster" for one in serial)
+    return all(over(one, case).answer == "faster" for one in serial)
 
 
 def _may_beat(case: MeasuredCase, serial: Block) -> bool:
     """Tell whether *case* may be faster than all of *serial*: none of them rules it out."""
-    return all(Ratio.of(one, case).answer in {"faster", "cannot be told"} for one in serial)
+    return all(over(one, case).answer in {"faster", "cannot be told"} for one in serial)
 
 
 def _could_change(name: str, block: Block, enough: MeasuredCase | None) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rayscale.measured import MeasuredCase
 from rayscale.ratio import MARGIN, Ratio
-from rayscale.suite.gain import Block, Cost, WayGain, gains, kernel_choice
+from rayscale.suite.gain import Block, Cost, WayGain, gains, kernel_choice, over
 from rayscale.text import count, duration, share
 
 MARKS_NOTE = (
@@ -101,13 +101,13 @@ def _none(cost: Cost, single: MeasuredCase) -> str:
     if cost.unsure:
         return f"cannot be told ({_against(nearest, single)})"
     up_to = f"on up to {count(max(case.cpus for case in cost.parallel), 'CPU')}"
-    never = all(Ratio.of(single, case).answer == "slower" for case in cost.parallel)
+    never = all(over(single, case).answer == "slower" for case in cost.parallel)
     return f"{'never' if never else 'none is faster'}, {up_to} ({_against(nearest, single)})"
 
 
 def _against(case: MeasuredCase, single: MeasuredCase) -> str:
     times = f"{duration(case.median)} against {duration(single.median)}"
-    return f"{case.name} {compared(Ratio.of(single, case), single.name)}; {times}"
+    return f"{case.name} {compared(over(single, case), single.name)}; {times}"
 
 
 def marked(case: MeasuredCase) -> str:

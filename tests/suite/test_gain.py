@@ -10,6 +10,7 @@ from rayscale.intervals import Interval
 from rayscale.measured import Beside, MeasuredCase, blocks
 from rayscale.ratio import Ratio
 from rayscale.suite.gain import cost, fastest, gain, gains, kernel_choice
+from rayscale.suite.sentences import cost_in_words
 
 # Seven rounds within 0.1 of the median: their 97.5 % interval is from the least to the largest.
 SEVEN = (0.02, -0.1, 0.05, 0.0, -0.05, 0.1, -0.02)
@@ -64,6 +65,18 @@ def test_gain_is_that_of_pairs_with_serial() -> None:
         assert (result.ratio, result.alone) == (Ratio(1.8, Interval(1.7, 1.9), 7), 9.0)
     other = replace(parallel, beside=replace(pairs, implementation="ray_whole"))
     assert gain(other, [other]) is None
+
+
+def test_cost_agrees_with_pairs() -> None:
+    """A case whose rounds look faster, and whose pairs with serial cannot tell, beats nothing."""
+    parallel = case("loop", "ray_blocks", 2.0, cpus=2)
+    assert cost([LOOP, parallel]).enough is parallel
+    unclear = replace(parallel, beside=Beside("serial", 6.0, 1.4, 0.9, 1.8, 7))
+    found = cost([LOOP, unclear])
+    assert (found.enough, found.unsure) == (None, (unclear,))
+    assert "cannot be told from loop on one CPU, 1.40x [0.90, 1.80] (n=7)" in cost_in_words(found)
+    other = cost([case("numpy", "serial", 6.0), unclear])  # of another kernel there are no pairs
+    assert other.enough is unclear
 
 
 def test_gain_without_serial_case_is_none() -> None:
