@@ -89,8 +89,8 @@ def session_cluster(config: "pytest.Config") -> "Iterator[SessionCluster]":
     """
     from rayscale.plugin import activate
 
-    cluster = activate(config).session_cluster()
+    session = activate(config)
     try:
-        yield cluster
+        yield session.session_cluster()
     finally:
-        cluster.stop()
+        session.stop_cluster()

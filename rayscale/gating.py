@@ -1,18 +1,44 @@
 """A session that compares two revisions: what the gate does at pytest's hooks.
 
-Registered under --against alone.
+Registered under --against alone.  This session collects and runs nothing by itself: the processes
+that it starts do, and it reports what they see.
 """
 
-from collections.abc import Callable, Mapping
+import os
+import random
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from rayscale.gate.comparing import Comparison
-    from rayscale.gate.request import Gate
+    from rayscale.gate.outcome import Outcome
+    from rayscale.gate.request import Request
+    from rayscale.gate.trees import Copies
 
-WIDTH = 110  # of the table: a case, two times, a ratio with its interval, pairs, a verdict
+WIDTH = 120  # of a table's columns beside the case: two times, a ratio, pairs, a verdict
+# What a project's own settings may ask of this session, by the option's name, and what they are
+# overruled with: none of it is possible, or of use, where other processes run the benchmarks.
+OVERRULED: Mapping[str, tuple[str, Any]] = {
+    "benchmark_disable": ("--benchmark-disable", False),
+    "benchmark_skip": ("--benchmark-skip", False),
+    "benchmark_autosave": ("--benchmark-autosave", False),
+    "benchmark_save": ("--benchmark-save", None),
+    "benchmark_json": ("--benchmark-json", None),
+    "benchmark_compare": ("--benchmark-compare", None),
+    "benchmark_compare_fail": ("--benchmark-compare-fail", []),
+    "benchmark_histogram": ("--benchmark-histogram", []),
+    "numprocesses": ("-n", None),
+    "dist": ("--dist", "no"),
+    "tx": ("--tx", []),
+    "reruns": ("--reruns", 0),
+    "cov_source": ("--cov", []),
+    "timeout": ("--timeout", None),
+}
+OF_COVERAGE = ("COV_CORE_", "COVERAGE_PROCESS_")
 
 
 class Gating:
@@ -23,24 +49,92 @@ class Gating:
         from rayscale.gate import request
 
         self.config = config
-        self.gate: Gate = request.settle(config)
+        self.overruled = self._overrule()
+        self.request: Request = request.settle(config)
+        self.coin = random.Random(self.request.seed)
+        own = tempfile.TemporaryDirectory(prefix="rayscale-gate-")
+        config.add_cleanup(own.cleanup)
+        self.folder = Path(own.name)
+        self.copies: Copies = self._copy()
+        self.outcome: Outcome | None = None
 
-    def admit(self, kernels: Mapping[pytest.Item, Callable[..., Any]]) -> None:
-        """Fix which cases are compared; UsageError where none can be."""
-        from rayscale.gate import request
+    def _overrule(self) -> list[str]:
+        """Overrule the settings that stand in the way; return their names."""
+        overruled = []
+        for name, (option, value) in OVERRULED.items():
+            given = getattr(self.config.option, name, value)
+            if given not in (value, None, "no", [], False, 0):
+                overruled.append(option)
+                setattr(self.config.option, name, value)
+        self.config.pluginmanager.unregister(name="_cov")
+        return overruled
 
-        request.admit(self.gate, kernels)
+    def _copy(self) -> "Copies":
+        from rayscale.gate import trees
+        from rayscale.gate.revisions import RevisionError
 
-    def comparison(self, words: dict[str, Any], item: pytest.Item, benchmark: Any) -> "Comparison":
-        """Return what answers the question of a case whose *words* these are."""
-        from rayscale.gate.comparing import Comparison
+        patterns = self.config.getini("python_files")
+        folder = self.folder / "copies"
+        folder.mkdir()
+        try:
+            return trees.make(
+                self.config.rootpath.resolve(),
+                self.request.revision,
+                folder,
+                self.coin,
+                patterns,
+                self._named_files,
+            )
+        except RevisionError as error:
+            raise pytest.UsageError(f"--against {self.request.revision.name}: {error}") from error
 
-        name = [words["problem"], *item.callspec.id.split("-")]  # type: ignore[attr-defined]  # a case
-        return Comparison(words, " ".join(name), item.nodeid, self.gate, benchmark)
+    @property
+    def _named_files(self) -> list[Path]:
+        here = self.config.invocation_params.dir
+        named = [here / str(one).partition("::")[0] for one in self.config.args]
+        return [one.resolve() for one in named if one.is_file()]
 
-    def pytest_report_header(self) -> str:
-        """Say what is compared with what."""
-        return f"rayscale: against {self.gate.revision}, --pair-seed {self.gate.seed}"
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The environment of the processes: this one's, without what measures coverage."""
+        return {
+            name: value for name, value in os.environ.items() if not name.startswith(OF_COVERAGE)
+        }
+
+    def pytest_report_header(self) -> list[str]:
+        """Say what is compared with what, and what is not as the project's settings say."""
+        request, copies = self.request, self.copies
+        lines = [f"rayscale: against {request.revision}, --pair-seed {request.seed}"]
+        if self.overruled:
+            lines.append(f"rayscale: overruled in a gate: {', '.join(self.overruled)}")
+        if copies.borrowed:
+            lines.append(
+                f"rayscale: git ignores {_listed(copies.borrowed)}; both sides have it as it is"
+            )
+        if copies.compiled:
+            lines.append(
+                f"rayscale: built code is the same on both sides ({_listed(copies.compiled)}); "
+                "'rayscale compare --launch' compares two environments"
+            )
+        return lines
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> bool:
+        """Collect nothing here."""
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Have both loadings run, and report each case when its verdict is certain."""
+        from rayscale.gate.outcome import Outcome
+
+        if session.config.option.collectonly:
+            raise pytest.UsageError("--against compares; leave --collect-only out, or --against")
+        self.outcome = Outcome(
+            session, self.request, self.copies, self.folder, self.environment, self.coin
+        )
+        self.outcome.run()
+        return True
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_benchmark_group_stats(self) -> list[Any]:
@@ -49,18 +143,44 @@ class Gating:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail where the head lacks what the base has, unless that is meant."""
+        """Fail where the head lacks what the base has, if that is asked for."""
         passed = session.exitstatus == pytest.ExitCode.OK
-        if self.gate.removed and not self.gate.allow_removed and passed:
+        if self.outcome and self.outcome.gone and self.request.removed_fails and passed:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Show the verdicts, and write them where CI shows them."""
-        from rayscale.gate import request
         from rayscale.terminal import width
 
-        if self.gate.cases or self.gate.others:
-            terminalreporter.section(f"head against {self.gate.revision}")
-            terminalreporter.write(request.report(self.gate, max(width(), WIDTH)))
-            request.write_markdown(self.gate, self.config.getoption("rayscale_gate_summary"))
+        own = self.outcome
+        if own is None or not (own.cases or own.others):
+            return
+        from rayscale.gate import verdicts
+
+        longest = max(len(name) for name in own.names)
+        terminalreporter.section(f"head against {self.request.revision}")
+        text = verdicts.summary(
+            own.cases, own.others, own.promise(), width=max(width(), longest + WIDTH)
+        )
+        terminalreporter.write(text)
+        for warning in own.warnings():
+            terminalreporter.write_line(f"warning: {warning}")
+        terminalreporter.write_line(
+            f"against {self.request.revision}; --pair-seed {self.request.seed} replays the draws"
+        )
+        self._write_markdown(verdicts.markdown(own.cases, own.others, own.promise()))
+
+    def _write_markdown(self, text: str) -> None:
+        """Write the table to the file asked for, and append it to the page that CI shows."""
+        if self.request.summary is not None:
+            self.request.summary.write_text(text, encoding="utf-8")
+        if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(page).open("a", encoding="utf-8") as out:
+                out.write(text)
+
+
+def _listed(names: Iterator[str] | Any, most: int = 5) -> str:
+    own = list(names)
+    more = f" and {len(own) - most} more" if len(own) > most else ""
+    return ", ".join(own[:most]) + more

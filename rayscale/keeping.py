@@ -17,27 +17,24 @@ if TYPE_CHECKING:
 class Keeping:
     """What one session has measured, and its hooks."""
 
-    def __init__(
-        self, config: pytest.Config, kind: str, is_ours: Callable[[pytest.Item], bool]
-    ) -> None:
-        """Keep a run of the *kind* "launch", or "gate", of the items that *is_ours* says."""
+    def __init__(self, config: pytest.Config, is_ours: Callable[[pytest.Item], bool]) -> None:
+        """Keep a run of the items that *is_ours* says."""
         self.config = config
-        self.kind = kind
         self.is_ours = is_ours
         self.measured: list[Any] = []  # pytest-benchmark's records of the tests that passed
         self.failed: list[str] = []
         self.file: Path | None = None
 
     @cached_property
-    def control(self) -> "Control | None":
-        """What is timed around each case; nothing in a gate, which compares within pairs."""
+    def control(self) -> "Control":
+        """What is timed around each case."""
         from rayscale.saved.control import Control  # it loads NumPy
 
-        return Control() if self.kind == "launch" else None
+        return Control()
 
     @cached_property
     def folder(self) -> Path:
-        """Where the runs of this machine, or what gates saw on it, are kept."""
+        """Where the runs of this machine are kept."""
         from rayscale import machine
         from rayscale.saved import saving
 
@@ -45,8 +42,7 @@ class Keeping:
         storage = self.config.getoption("benchmark_storage", default=None) if given else None
         setting = self.config.getini("rayscale_results")
         root = saving.root(self.config.rootpath, setting, storage)
-        own = ("gates",) if self.kind == "gate" else ()
-        return root.joinpath(*own, machine.fingerprint(machine.hardware()))
+        return root / machine.fingerprint(machine.hardware())
 
     @property
     def records(self) -> Sequence[Mapping[str, Any]]:
@@ -57,7 +53,7 @@ class Keeping:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Time the control before and after each case, and save it with the case."""
-        if self.control is None or "measure" not in getattr(item, "fixturenames", ()):
+        if "measure" not in getattr(item, "fixturenames", ()):
             return (yield)
         before = self.control.sample()
         done = yield
@@ -76,7 +72,7 @@ class Keeping:
         benchmark = getattr(item, "funcargs", {}).get("benchmark")
         if report.failed:
             self.failed.append(item.nodeid)
-            if benchmark is not None and self.kind == "launch":  # the gate saves failures, too
+            if benchmark is not None:
                 benchmark.has_error = True
         elif report.when == "teardown" and benchmark is not None and _is_timed(benchmark):
             self.measured.append(benchmark.stats)
@@ -100,9 +96,8 @@ class Keeping:
         if self.measured:
             from rayscale.saved import saving
 
-            control = self.control.medians if self.control else []
             output_json["rayscale"] = saving.description(
-                sorted(set(self.failed)), control, self.kind
+                sorted(set(self.failed)), self.control.medians, "launch"
             )
 
     @pytest.hookimpl(trylast=True)
@@ -139,7 +134,7 @@ class Keeping:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Show, after pytest-benchmark's tables, what Ray gained, and where the run is."""
-        records = self.records if self.kind == "launch" else ()
+        records = self.records
         if records:
             from rayscale.suite import summary
             from rayscale.terminal import width

@@ -3,8 +3,9 @@
 Registered by ``plugin.py`` when a session asks for rayscale.
 """
 
-from collections.abc import Generator
-from dataclasses import asdict, replace
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,11 @@ from rayscale.suite.environment import Fixing
 from rayscale.suite.options import Asked
 
 if TYPE_CHECKING:
+    from rayscale.gate.half import Half
     from rayscale.gating import Gating
     from rayscale.keeping import Keeping
     from rayscale.suite.case import Cases
-    from rayscale.suite.cluster import SessionCluster
+    from rayscale.suite.cluster import Cluster, SessionCluster
     from rayscale.suite.measure import Measure
     from rayscale.suite.probe import Probe
 
@@ -28,6 +30,7 @@ BRINGS = {
     "joblib": "'rayscale[pools]'",
     **dict.fromkeys(("fsspec", "pandas", "pyarrow"), "'ray[tune]'"),
 }
+HALF = "rayscale-half"  # the plug-in of a gate's two sessions
 FEWEST_ROUNDS = 7  # from which a 97.5 % interval of a median follows: 1 - 2 * 2**-7 = 0.984
 
 
@@ -44,6 +47,7 @@ class Measuring:
         self.prefix = "--" if config.getini("rayscale") else "--rayscale-"
         self.asked = Asked(None, None, None, timed=False)
         self.gating: Gating | None = None
+        self.half: Half | None = None  # where this is one of a gate's two sessions
         self.keeping: Keeping | None = None
         self.cluster: SessionCluster | None = None
         self.ours: list[pytest.Item] = []
@@ -63,17 +67,20 @@ class Measuring:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Settle what is asked for, while it still ends with one sentence and exit code 4."""
         self.asked = options.settle(config, self.prefix)
+        self.half = config.pluginmanager.get_plugin(HALF)
+        if self.half is not None:
+            return
         if config.getoption("rayscale_against") is not None:
             from rayscale.gating import Gating
 
             self.gating = Gating(config)
             config.pluginmanager.register(self.gating, "rayscale-gating")
-        else:
-            self._refuse_options_of_a_gate()
+            return
+        self._refuse_options_of_a_gate()
         if self.asked.timed:
             from rayscale.keeping import Keeping
 
-            self.keeping = Keeping(config, "gate" if self.gating else "launch", items.is_ours)
+            self.keeping = Keeping(config, items.is_ours)
             config.pluginmanager.register(self.keeping, "rayscale-keeping")
 
     def _refuse_options_of_a_gate(self) -> None:
@@ -128,7 +135,7 @@ class Measuring:
             counts,
             self.asked.sizes,
             cores,
-            gated=self.gating is not None,
+            gated=self.half is not None,
             named=self.asked.cpus is not None,
             ways=options.asks_for_ways(self.config),
         )
@@ -146,7 +153,7 @@ class Measuring:
     def _is_left_out(self, item: pytest.Item) -> bool:
         if items.stands_for_nothing(item):
             return True
-        return self.gating is not None and not items.measures(item)
+        return self.half is not None and items.is_ours(item) and not items.measures(item)
 
     def _choose_rounds(self, item: pytest.Item) -> None:
         """Give *item* enough rounds for an interval, unless it or the user says how many."""
@@ -168,8 +175,6 @@ class Measuring:
         if self.config.option.collectonly:
             return
         self._refuse_sizes_that_nobody_has()
-        if self.gating is not None:
-            self.gating.admit({item: self._function(item) for item in self.ours})
         self._skip_without_benchmark()
         self._demand_ray()
         self._demand_packages()
@@ -271,6 +276,8 @@ class Measuring:
         benchmark.group = f"{case.problem} {case.size}"
         kernel = arm.kernels[case.kernel]
         code = code_of(kernel, case.kernel, item.path)
+        if self.half is not None:
+            code = replace(code, route="value", by_value=tuple(self.half.modules()))
         way = arm.ways[case.implementation]
         on_ray = needs(way).ray
         if self.asked.ray_address is not None and on_ray and code.route == "import":
@@ -278,9 +285,11 @@ class Measuring:
         subject = Subject(case, kernel, way, cluster, code, arm.beside)
         if self.asked.ray_address is not None and any(map(items.cpus_needed, self.ours)):
             cluster.running()  # serial cases run at its niceness, too
-        if self.gating is not None:
+        if self.half is not None:
+            from rayscale.suite.gated import Gated
+
             self.fix()
-            return Measure(subject, self.gating.comparison(asdict(case), item, benchmark))
+            return Measure(subject, Gated(benchmark, self.half.folders))
         return Measure(subject, self._timing(item, benchmark))
 
     def _timing(self, item: pytest.Item, benchmark: Any) -> Any:
@@ -318,24 +327,36 @@ class Measuring:
         from rayscale.suite.cluster import SessionCluster
 
         if self.cluster is None:
-            self.cluster = SessionCluster(self._start_cluster)
+            own = SessionCluster(self._start_cluster)
+            self.cluster = own if self.half is None else self.half.share("cluster", own)
         return self.cluster
 
-    def _start_cluster(self) -> Any:
+    @contextmanager
+    def _start_cluster(self) -> "Iterator[Cluster]":
+        """Start a cluster, or connect to one.
+
+        In a gate both sessions' cases take its CPUs in turn, and its workers have no path to either
+        copy: code comes to them by value.
+        """
         from rayscale.suite import starting
 
         cpus = max(map(items.cpus_needed, self.ours), default=1)
-        if self.asked.ray_address is None:
-            return starting.private(cpus)
-        return starting.existing(self.asked.ray_address, cpus, packages=self._packages())
+        hidden = () if self.half is None else (self.half.root.parent,)
+        begun = (
+            starting.private(cpus, hidden)
+            if self.asked.ray_address is None
+            else starting.existing(self.asked.ray_address, cpus, packages=self._packages())
+        )
+        with begun as cluster:
+            cluster.in_turns = self.half is not None
+            yield cluster
 
     def _packages(self) -> list[str]:
-        """Return what is shipped to a cluster that is there: kernels, and a gate's copies."""
+        """Return what is shipped to a cluster that is there: rayscale, and kernels."""
         from rayscale.suite import code
 
         kernels = [self._function(item) for item in self.ours if items.measures(item)]
-        copies = [str(one) for one in self.gating.gate.packages] if self.gating else []
-        return code.packages(kernels) + copies
+        return code.packages(kernels if self.half is None else ())
 
     def _function(self, item: pytest.Item) -> Any:
         case, arm = items.case_of(item)
@@ -348,7 +369,7 @@ class Measuring:
         One that uses it in a way of its own finds all its CPUs free.
         """
         if self.cluster is not None and not items.is_ours(item):
-            self.cluster.stop()
+            self.stop_cluster()
         elif self.cluster is not None and not items.has_a_stage(item):
             self.cluster.release()
 
@@ -379,14 +400,15 @@ class Measuring:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """End the cluster before anything is saved or shown."""
-        self._stop_cluster()
+        self.stop_cluster()
 
     def pytest_unconfigure(self) -> None:
         """End the cluster, should pytest have been interrupted before."""
-        self._stop_cluster()
+        self.stop_cluster()
 
-    def _stop_cluster(self) -> None:
-        if self.cluster is not None:
+    def stop_cluster(self) -> None:
+        """End the cluster; of a gate's two sessions, the last one does."""
+        if self.cluster is not None and (self.half is None or self.half.is_first):
             self.cluster.stop()
 
 

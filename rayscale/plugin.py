@@ -29,10 +29,7 @@ ASKED = (
     "this project measures with rayscale: short options (--sizes for --rayscale-sizes), and "
     "threads and allocator fixed before anything is imported"
 )
-FOLDERS = {
-    "rayscale_results": "the folder where runs are kept (default: results)",
-    "rayscale_subject": "the folder of the code that a gate compares",
-}
+RESULTS = "the folder where runs are kept (default: results)"
 MARKS = (
     "ray(cpus=1): a case that runs on Ray; with rayscale_cluster, a test that needs so many CPUs",
     "overhead: what Ray costs apart from any kernel",
@@ -50,8 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options, under names that nobody else has, and the ini settings."""
     _add(parser, LONG)
     parser.addini("rayscale", ASKED, type="bool", default=False)
-    for name, text in FOLDERS.items():
-        parser.addini(name, text, type="string", default="")
+    parser.addini("rayscale_results", RESULTS, type="string", default="")
 
 
 def _add(parser: pytest.Parser, prefix: str) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 OPTIONS: dict[str, dict[str, Any]] = {
     "against": {
         "metavar": "REV",
-        "help": "compare the kernels with those of a git revision, in pairs; 'REV...' is the "
-        "commit where it and HEAD parted; nothing after '=' is origin/main... or main..., on "
-        "main HEAD~1",
+        "help": "compare this project's code with that of a git revision, in pairs; 'REV...' is "
+        "the commit where it and HEAD parted; nothing after '=' is the default branch with three "
+        "dots, on that branch HEAD~1",
     },
     "tolerance": {
         "metavar": "5%",
@@ -43,9 +43,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": "draw as the session did that printed this seed; the promise needs a random one",
     },
-    "allow-removed": {
-        "action": "store_true",
-        "help": "let kernels go that the base has",
+    "removed": {
+        "choices": ("pass", "fail"),
+        "default": "pass",
+        "help": "what a benchmark does that the base has and the head lacks (default: pass)",
     },
     "allow-changed": {
         "metavar": "CASE",

@@ -10,20 +10,33 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from statistics import median
+from dataclasses import dataclass
 
 from rayscale.gate.sequential import SlowdownTest, shows
-from rayscale.gate.terms import LOADINGS, Terms
+from rayscale.gate.terms import Terms
 from rayscale.verdict import CONFIDENCE
 
 SHORTEST = 0.002  # seconds of an observation: below, the clock and the loop have a share in it
 STRETCH = 3  # times its budget, for a case that may be slower and is not yet decided
 WARM_UP = 0.1  # of the budget: a first round of calls that takes longer is the only one
+WARM_UPS = 3  # rounds of calls before the first pair: caches fill, and the calls' cost is known
+FEWEST = 11  # pairs that the clearest case needs, with what 1 % errors ask for
+MOST = 1000  # pairs: what is undecided then is too close to an edge
 
-Call = Callable[[], object]
-Arms = tuple[Call, Call]  # base and head
 Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a call: in the clock, and with what is done around it, outside."""
+
+    inside: float
+    whole: float
+
+
+# Observes a number of calls: returns their seconds inside the clock, and outside and inside.
+Arm = Callable[[int], Cost]
+Arms = tuple[Arm, Arm]  # base and head
 
 
 @dataclass(frozen=True)
@@ -35,121 +48,125 @@ class Pair:
     head_first: bool
 
 
-@dataclass
-class Record:
-    """What was seen of a case: its pairs, loading by loading, and the tests that they fed."""
+@dataclass(frozen=True)
+class Loading:
+    """What was seen of a case on one loading of both revisions."""
 
-    calls: int
-    tolerance: float
-    all_pairs: SlowdownTest  # for the ratio and the interval; holds at any time, as each one does
-    tests: list[SlowdownTest] = field(default_factory=list)
-    pairs: list[list[Pair]] = field(default_factory=list)
-    spent: float = 0.0  # seconds, with those of warming up
+    pairs: Sequence[Pair]
+    calls: int  # of each observation
+    spent: float  # seconds, with those of warming up
+    needed: float  # seconds that the fewest pairs which can decide anything take
 
-    @property
-    def is_decided(self) -> bool:
-        """Whether the last loading's test is, and what is shown of all pairs agrees with it."""
-        found, seen = self.tests[-1].verdict, self.all_pairs
-        if found == "slower":
-            return shows(seen.ratio, seen.interval(CONFIDENCE), self.tolerance)
-        return found == "not slower"
+    def test(self, terms: Terms) -> SlowdownTest:
+        """Return the test of these pairs, in their order."""
+        own = terms.of_a_loading()
+        return all_pairs(own, [self])
 
-    def add(self, pair: Pair) -> None:
-        """Take in a pair of the last loading."""
-        self.pairs[-1].append(pair)
-        for one in (self.tests[-1], self.all_pairs):
-            one.add(base=pair.base, head=pair.head)
+
+def all_pairs(terms: Terms, loadings: Sequence[Loading]) -> SlowdownTest:
+    """Return a test that has been given all pairs of *loadings*."""
+    test = SlowdownTest(terms.tolerance, terms.false_alarm, terms.miss)
+    for loading in loadings:
+        for pair in loading.pairs:
+            test.add(base=pair.base, head=pair.head)
+    return test
+
+
+def is_settled(test: SlowdownTest, terms: Terms) -> bool:
+    """Tell whether one loading has seen enough: "slower", or clearly within the tolerance.
+
+    "Not slower" is clear where the interval ends below half the tolerance: what seat or layout cost
+    is then inside the other half.  "Slower" is where what is shown beside it agrees.
+    """
+    seen = test.interval(CONFIDENCE)
+    if test.verdict == "not slower":
+        return seen.high < 1 + terms.tolerance / 2
+    return test.verdict == "slower" and shows(test.ratio, seen, terms.tolerance)
 
 
 def compare(
-    load: Callable[[int], Arms],
+    arms: Arms,
     terms: Terms,
     budget: float,
-    left: float,
     coin: random.Random,
     clock: Clock = time.perf_counter,
-) -> Record:
-    """Take pairs of the arms that *load* returns, until the verdict is certain or time is up.
+) -> Loading:
+    """Take pairs of *arms* until this loading has seen enough, or its time is up.
 
-    *load* is called with 0 and, when the first test says "slower", with 1, for copies loaded
-    afresh.  The pairs of each loading have *budget* seconds, and three times as many while the case
-    may be slower; the first loading's no more than the *left* ones of the session.  The second has
-    time of its own: else a slower case, found late in a session, would be contradicted by nothing.
-    Where time is up, the last test is undecided.
+    It has *budget* seconds, and three times as many while the case may be slower.  No pair is
+    begun that would not end in time, as far as the calls' cost tells.
     """
     start = clock()
-    arms = load(0)
-    seconds = _warm_up(arms, coin, clock, rounds=3, most=WARM_UP * budget)
-    calls = max(1, math.ceil(SHORTEST / seconds))
-    all_pairs = SlowdownTest(terms.tolerance, terms.false_alarm, terms.miss)
-    record = Record(calls, terms.tolerance, all_pairs)
     own = terms.of_a_loading()
-    for loading in range(LOADINGS):
-        if loading:
-            arms = load(loading)
-            _warm_up(arms, coin, clock, rounds=1)
-        test = SlowdownTest(own.tolerance, own.false_alarm, own.miss)
-        record.tests.append(test)
-        record.pairs.append([])
-        most, begun = math.inf if loading else left, clock()
-        while not record.is_decided and clock() - begun < min(most, _patience(record, budget)):
-            record.add(take_pair(arms, calls, coin, clock))
-        if not (record.is_decided and test.verdict == "slower"):
-            break
-    record.spent = clock() - start
-    return record
+    test = SlowdownTest(own.tolerance, own.false_alarm, own.miss)
+    pairs: list[Pair] = []
+    with _frozen():
+        calls, cost = _warm_up(arms, coin, clock, budget)
+        gc.freeze()
+        each = 2 * calls * cost.whole
+        while not is_settled(test, terms) and len(pairs) < MOST:
+            patience = STRETCH * budget if test.ratio >= 1 + terms.tolerance / 2 else budget
+            if clock() - start + each > patience:
+                break
+            pairs.append(take_pair(arms, calls, coin))
+            test.add(base=pairs[-1].base, head=pairs[-1].head)
+    return Loading(pairs, calls, clock() - start, FEWEST * each)
 
 
-def _patience(record: Record, budget: float) -> float:
-    """Return how many seconds of pairs a loading has: more for a case that may be slower."""
-    return STRETCH * budget if record.all_pairs.ratio >= 1 + record.tolerance / 2 else budget
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Have the garbage collector leave alone what there is now, of either world.
+
+    Else a collection inside a call, whichever it is, walks through all objects of both.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
-def take_pair(arms: Arms, calls: int, coin: random.Random, clock: Clock) -> Pair:
+def calls_of(cost: Cost, budget: float) -> int:
+    """Return how many calls an observation has: enough for the clock, and for pairs in the budget.
+
+    Cheap calls whose setup is dear are few: four times the fewest pairs must fit in.
+
+    >>> calls_of(Cost(inside=1e-6, whole=1e-6), budget=30)
+    2000
+    >>> calls_of(Cost(inside=1e-6, whole=1e-3), budget=30)
+    340
+    >>> calls_of(Cost(inside=1.0, whole=1.0), budget=30)
+    1
+    """
+    wanted = SHORTEST / cost.inside
+    affordable = budget / (4 * FEWEST * 2 * cost.whole)
+    return max(1, math.floor(min(wanted, affordable)))
+
+
+def take_pair(arms: Arms, calls: int, coin: random.Random) -> Pair:
     """Observe both arms, *calls* calls each, in an order drawn now."""
     head_first = coin.random() < 0.5
-    with _garbage_kept():
-        first = _observe(arms[head_first], calls, clock)
-        second = _observe(arms[not head_first], calls, clock)
+    first = arms[head_first](calls).inside
+    second = arms[not head_first](calls).inside
     base, head = (second, first) if head_first else (first, second)
     return Pair(base, head, head_first)
 
 
-def _observe(call: Call, calls: int, clock: Clock) -> float:
-    """Return the seconds of one of *calls* calls."""
-    start = clock()
-    for _ in range(calls):
-        call()
-    return (clock() - start) / calls
+def _warm_up(arms: Arms, coin: random.Random, clock: Clock, budget: float) -> tuple[int, Cost]:
+    """Call both alike, in drawn orders; return how many calls an observation has, and a cost.
 
-
-def _warm_up(
-    arms: Arms, coin: random.Random, clock: Clock, rounds: int, most: float = math.inf
-) -> float:
-    """Call both alike, in drawn orders; return the seconds of a call of the faster one.
-
-    Calls that take more than *most* seconds together are made once each.
+    The first calls are slow, so the number is settled anew after each round.  Calls that take long
+    are made once each.
     """
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds):
-        for arm in _shuffled((0, 1), coin):
-            seconds[arm].append(_observe(arms[arm], 1, clock))
-        if sum(map(sum, seconds)) > most:
+    calls, start = 1, clock()
+    for _ in range(WARM_UPS):
+        seen = {arm: arms[arm](calls) for arm in coin.sample((0, 1), 2)}
+        cost = Cost(
+            max(min(one.inside for one in seen.values()), 1e-9),
+            max(min(one.whole for one in seen.values()), 1e-9),
+        )
+        calls = calls_of(cost, budget)
+        if clock() - start > WARM_UP * budget:
             break
-    return max(min(map(median, seconds)), 1e-9)
-
-
-def _shuffled(places: Sequence[int], coin: random.Random) -> list[int]:
-    return coin.sample(places, len(places))
-
-
-@contextmanager
-def _garbage_kept() -> Iterator[None]:
-    """Hold the garbage collector off: which copy it would meet is no property of either."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+    return calls, cost

@@ -1,16 +1,24 @@
-"""What a gate compares: snapshots of the subject's folder, of a git revision and of the tree.
+"""Which git revision is compared with: what the user calls it, or the usual base of a change."""
 
-Neither touches the working tree or git's index.
-"""
-
-import ast
 import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+USUAL = ("main", "master", "trunk", "develop")  # a default branch, where nothing says which it is
+# What a hook, or another git, has set for its own repository.
+OF_OTHERS = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_CONFIG"),
+    *("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_IMPLICIT_WORK_TREE", "GIT_SHALLOW_FILE"),
+    *(
+        "GIT_GRAFT_FILE",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+    ),
+)
 
 
 class RevisionError(Exception):
@@ -30,14 +38,27 @@ class Revision:
 
 
 def usual_base(root: Path) -> str:
-    """Return what a change is usually compared with: where it left main; on main, what was before.
+    """Return what a change is usually compared with: where it left the default branch.
 
-    origin/main... if there is one, else main...; HEAD~1 where main is checked out.
+    On the default branch itself, what was before.
     """
-    if _git(root, "rev-parse", "--abbrev-ref", "HEAD") == "main":
+    here = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
+    branch = _default_branch(root)
+    if here == branch.removeprefix("origin/"):
         return "HEAD~1"
-    has_origin = _git(root, "rev-parse", "--verify", "--quiet", "refs/remotes/origin/main")
-    return "origin/main..." if has_origin else "main..."
+    return f"{branch}..."
+
+
+def _default_branch(root: Path) -> str:
+    """Return the default branch: the origin's, if it is known, else one of a usual name."""
+    head = _git(root, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
+    if head is not None:
+        return head.removeprefix("refs/remotes/")
+    for place, prefix in (("refs/remotes/origin/", "origin/"), ("refs/heads/", "")):
+        for name in USUAL:
+            if _git(root, "rev-parse", "--verify", "--quiet", f"{place}{name}"):
+                return f"{prefix}{name}"
+    return USUAL[0]
 
 
 def resolve(root: Path, name: str) -> Revision:
@@ -49,8 +70,7 @@ def resolve(root: Path, name: str) -> Revision:
     """
     if shutil.which("git") is None:
         raise RevisionError("git is not installed, and --against reads a revision from it")
-    if _git(root, "rev-parse", "--git-dir") is None:
-        raise RevisionError(f"{root} is in no git repository; --against compares with one's past")
+    _demand_a_repository(root)
     commit = name.removesuffix("...") or "HEAD"
     sha = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", commit + "^{commit}")
     if sha is None:
@@ -63,86 +83,16 @@ def resolve(root: Path, name: str) -> Revision:
     return Revision(name, sha)
 
 
-def is_dirty(root: Path, subject: str) -> bool:
-    """Tell whether *subject*, in *root*, differs from the last commit, new files included."""
-    return bool(_git(root, "status", "--porcelain", "--", subject))
-
-
-def snapshot_base(root: Path, subject: str, revision: Revision, folder: Path) -> None:
-    """Write the folder *subject* of *revision* to *folder*, as a checkout would.
-
-    RevisionError if the revision has no such folder.
-    """
-    tree = _git(root, "rev-parse", "--verify", "--quiet", f"{revision.sha}:./{subject}")
-    if tree is None:
+def _demand_a_repository(root: Path) -> None:
+    done = _run(root, "rev-parse", "--git-dir")
+    if done.returncode == 0:
+        return
+    if "dubious ownership" in done.stderr:
         raise RevisionError(
-            f"{revision} has no folder {subject}/; compare with a revision that has one"
+            f"git does not trust {root}, which belongs to another user; "
+            f"'git config --global --add safe.directory {root}' has it do so"
         )
-    top = Path(_git(root, "rev-parse", "--show-toplevel") or root)
-    with tempfile.TemporaryDirectory(prefix="rayscale-") as own:
-        index = os.path.join(own, "index")  # noqa: PTH118 - it goes into an environment
-        _git(root, "read-tree", tree, index=index)
-        _git(top, "checkout-index", "--all", f"--prefix={folder}{os.sep}", index=index)
-    if not folder.is_dir():
-        raise RevisionError(f"git could not write {subject}/ of {revision} to {folder}")
-
-
-def snapshot_head(root: Path, subject: str, folder: Path) -> None:
-    """Copy the folder *subject* in *root* to *folder*, as it stands."""
-    shutil.copytree(root / subject, folder, ignore=shutil.ignore_patterns("__pycache__"))
-
-
-def borrowed_imports(snapshot: Path, root: Path) -> list[str]:
-    """Return the imports in *snapshot* that reach out of it, into the working tree at *root*.
-
-    They would run the tree's code in the place of the snapshot's own.  Each with its place:
-    ``moving_average.py:3 imports kernels.timer``.
-    """
-    ours = {path.stem for path in root.glob("*.py")}
-    ours |= {path.name for path in root.iterdir() if path.is_dir()}
-    return [
-        f"{path.relative_to(snapshot)}:{line} imports {name}"
-        for path in sorted(snapshot.rglob("*.py"))
-        for name, line in _imports(path, depth=len(path.relative_to(snapshot).parts))
-        if name.startswith(".") or name.split(".")[0] in ours
-    ]
-
-
-def public_functions(snapshot: Path) -> set[str]:
-    """Return the public functions of the modules in *snapshot*, such as ``timer.timer``."""
-    return {
-        f"{path.stem}.{node.name}"
-        for path in snapshot.glob("[!_]*.py")
-        for node in _parse(path).body
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-    }
-
-
-def _imports(path: Path, depth: int) -> Iterator[tuple[str, int]]:
-    """Return what the file at *path* imports from outside its package, and the lines.
-
-    *depth* is the number of dots that stay inside the package.  A relative import that leaves it
-    begins with its dots.  A name in a string, for ``importlib``, counts.
-    """
-    for node in ast.walk(_parse(path)):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not 0 < node.level <= depth:
-            yield "." * node.level + (node.module or ""), node.lineno
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in (
-            "import_module",
-            "__import__",
-        ):
-            named = [one.value for one in node.args[:1] if isinstance(one, ast.Constant)]
-            names = [name for name in named if isinstance(name, str)]
-            yield from ((name, node.lineno) for name in names if not name.startswith("."))
-
-
-def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes(), filename=path.name)
-    except SyntaxError as error:
-        raise RevisionError(f"{path.name} cannot be imported: {error}") from error
+    raise RevisionError(f"{root} is not in a git repository; --against compares with one's past")
 
 
 def _advice(root: Path) -> str:
@@ -155,14 +105,29 @@ def _advice(root: Path) -> str:
     return "fetch it, or give a branch, a tag, a commit or HEAD~1"
 
 
-def _git(folder: Path, *arguments: str, index: str | None = None) -> str | None:
-    """Return what git answers in *folder*, None if it refuses; with an *index* of its own."""
-    own = {"GIT_INDEX_FILE": index} if index else {}
-    done = subprocess.run(
+def environment() -> dict[str, str]:
+    """Return the environment for git: this one, without another repository's settings."""
+    own = {name: value for name, value in os.environ.items() if name not in OF_OTHERS}
+    return own | {"GIT_OPTIONAL_LOCKS": "0"}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Return what git answers in *folder*, None if it refuses."""
+    done = _run(folder, *arguments)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         ["git", "-C", folder, *arguments],  # noqa: S607 - the user's git
-        env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"} | own,
+        env=environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
         check=False,
     )
-    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def is_dirty(root: Path) -> bool:
+    """Tell whether the tree at *root* differs from the last commit, new files included."""
+    return bool(_git(root, "status", "--porcelain", "--", "."))

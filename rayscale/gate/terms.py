@@ -16,7 +16,7 @@ class Terms:
     def of_a_loading(self) -> "Terms":
         """Return the terms of each loading's test.
 
-        "Slower" needs all, so their false alarms multiply; "not slower" needs one, so
-        their misses add up.
+        "Slower" needs all, so their false alarms multiply.  "Not slower" needs the first one in any
+        case, so its miss is the case's.
         """
-        return Terms(self.tolerance, self.false_alarm ** (1 / LOADINGS), self.miss / LOADINGS)
+        return Terms(self.tolerance, self.false_alarm ** (1 / LOADINGS), self.miss)

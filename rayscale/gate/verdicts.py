@@ -12,11 +12,13 @@ from rayscale.intervals import Interval
 from rayscale.text import count, duration, printed, share
 from rayscale.verdict import WORST_FIRST, Verdict
 
-# What keeps a case unsure that was slower on the first loading, by what the second one's test said.
+# What keeps a case unsure that two loadings have seen, by what their tests said.
 DISAGREE = {
-    "slower": "slower on both loadings of the code, but not in all pairs together",
-    "not slower": "slower on one loading of the code, not on the next",
-    "undecided": "slower on one loading of the code; time was up on the next",
+    ("slower", "slower"): "slower on both loadings of the code, but not in all pairs together",
+    ("slower", "not slower"): "slower on one loading of the code, not on the next",
+    ("not slower", "slower"): "slower on one loading of the code, not on the other",
+    ("slower", "undecided"): "slower on one loading of the code; time was up on the next",
+    ("not slower", "undecided"): "not slower on one loading of the code; time was up on the next",
 }
 
 
@@ -33,27 +35,45 @@ class GatedCase:
     pairs: tuple[int, ...]
     tolerance: float
     meant: bool = False  # --allow-slower names it
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval lies below half the tolerance: so far a layout does not reach."""
+        return self.interval.high < 1 + self.tolerance / 2
+
+    @property
+    def is_suspected(self) -> bool:
+        """Whether one loading has seen too much to leave it at that."""
+        if self.tests == ("not slower",):
+            return not self.is_clear
+        return self.tests == ("slower",)
 
     @property
     def verdict(self) -> Verdict:
-        """Slower if two loadings, and all pairs together, said so; else what the first refuted.
+        """Slower if two loadings, and all pairs together, said so; same if one did clearly, or two.
 
         So what is shown beside the verdict agrees with it.
         """
         if self.tests == ("slower", "slower"):
             return "slower" if shows(self.ratio, self.interval, self.tolerance) else "unsure"
-        if self.tests == ("not slower",):
+        one = self.tests == ("not slower",) and self.is_clear
+        if one or self.tests == ("not slower", "not slower"):
             return "faster" if self.interval.high < 1 else "same"
         return "unsure"
 
     @property
     def remark(self) -> str:
         """Return what the verdict alone does not say."""
+        own = self._remark()
+        return "; ".join([*([own] if own else []), *self.notes])
+
+    def _remark(self) -> str:
         if self.verdict == "slower" and self.meant:
             return "meant, by --allow-slower"
         if self.verdict == "unsure":
-            if len(self.tests) > 1:
-                return DISAGREE[self.tests[1]]
+            if self.tests in DISAGREE:
+                return DISAGREE[self.tests]
             if math.isinf(self.interval.high):
                 return "no slowdown is ruled out yet"
             return f"a slowdown of {_by(max(self.interval.high, 1))} or more is ruled out"
@@ -121,19 +141,26 @@ def _table(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], style:
     for heading in ("base", "head", "head / base [99 %]", "pairs"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict")
-    for case in sorted(cases, key=lambda case: (WORST_FIRST.index(case.verdict), -case.ratio)):
-        low, high = (f"{bound:.3f}" for bound in case.interval)
-        table.add_row(
-            case.name,
-            duration(case.base),
-            duration(case.head),
-            f"{case.ratio:.3f} [{low}, {high}]",
-            " + ".join(str(number) for number in case.pairs),
-            f"{case.verdict}: {case.remark}" if case.remark else case.verdict,
-        )
+    for case in sorted(cases, key=_worst_first):
+        said = f"{case.verdict}: {case.remark}" if case.remark else case.verdict
+        table.add_row(case.name, *_numbers(case), said)
     for name, kind in others:
         table.add_row(name, *["-"] * 4, kind)
     return table
+
+
+def _worst_first(case: GatedCase) -> tuple[int, float]:
+    return WORST_FIRST.index(case.verdict), -case.ratio if any(case.pairs) else 0.0
+
+
+def _numbers(case: GatedCase) -> tuple[str, str, str, str]:
+    """Return the cells of a case between its name and its verdict."""
+    if not any(case.pairs):
+        return "-", "-", "-", "0"
+    low, high = (f"{bound:.3f}" for bound in case.interval)
+    ratio = f"{case.ratio:.3f} [{low}, {high}]"
+    pairs = " + ".join(str(number) for number in case.pairs)
+    return duration(case.base), duration(case.head), ratio, pairs
 
 
 def _rank(kind: str) -> int:

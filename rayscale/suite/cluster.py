@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from rayscale.suite import witness
 from rayscale.suite.environment import Conditions
-from rayscale.suite.stage import Kernels, Work, WorkError
+from rayscale.suite.stage import Kernels, Work, WorkError, work
+from rayscale.suite.witness import together
 
 if TYPE_CHECKING:
     from ray.util.placement_group import PlacementGroup
@@ -65,12 +66,17 @@ class SessionCluster:
 
 @dataclass
 class Cluster:
-    """A running cluster, and all its processes that are known and warm."""
+    """A running cluster, and all its processes that are known and warm.
+
+    *in_turns*: two cases are set up at a time, of which one works: both have the same CPUs.
+    """
 
     cpus: int
+    in_turns: bool = False
     workers: dict[Process, Conditions] = field(default_factory=dict)
     _taken: int = 0  # CPUs of the groups that cases have
     _spare: "list[PlacementGroup]" = field(default_factory=list)  # groups that no case has
+    _in_use: "list[PlacementGroup]" = field(default_factory=list)
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
@@ -97,8 +103,12 @@ class Cluster:
         """
         from ray.util.placement_group import remove_placement_group
 
+        if self.in_turns and (others := [one for one in self._in_use if one.bundle_count == cpus]):
+            yield others[0]
+            return
         group = self._find(cpus)
         self._taken += cpus
+        self._in_use.append(group)
         try:
             yield group
         except BaseException:  # something may still run there
@@ -108,6 +118,7 @@ class Cluster:
             self._spare.append(group)
         finally:
             self._taken -= cpus
+            self._in_use.remove(group)
 
     def _find(self, cpus: int) -> "PlacementGroup":
         """Return a group of *cpus* CPUs that is spare, or a new one."""
@@ -175,12 +186,8 @@ class Cluster:
                 f"{rows} rows went through the kernel, but Ray's {len(tallies)} worker processes "
                 f"saw {seen} of them; other processes did the rest"
             )
-        return Work(
-            calls=sum(tally.calls for tally in tallies.values()),
-            spans=[span for tally in tallies.values() for span in tally.spans],
-            warnings=[one for tally in tallies.values() for one in tally.warnings],
-            late=sum(tally.rows > 0 for who, tally in tallies.items() if who not in warm),
-        )
+        late = sum(tally.rows > 0 for who, tally in tallies.items() if who not in warm)
+        return work(together(tallies.values()), late)
 
     def _ask(
         self,

@@ -28,12 +28,12 @@ class CodeError(Exception):
 
 @dataclass(frozen=True)
 class Code:
-    """How workers get a kernel: *route*, and the module whose functions are sent by value."""
+    """How workers get a kernel: *route*, and the modules whose functions are sent by value."""
 
     kernel: Kernel
     name: str
     route: Route
-    by_value: ModuleType | None
+    by_value: tuple[ModuleType, ...]
 
     @contextmanager
     def reachable(self, pickler: str, whom: str = "Ray's workers") -> Iterator[None]:
@@ -48,20 +48,17 @@ class Code:
                 "pip install cloudpickle, or move the kernel to a module"
             )
         sending = import_module(pickler)
-        if self.by_value is None:
-            self._prove_it_travels(sending, whom)
-            yield
-            return
-        if self.by_value.__name__ in sending.list_registry_pickle_by_value():
-            self._prove_it_travels(sending, whom)
-            yield  # two ways of one case are set up: the first one ends it
-            return
-        sending.register_pickle_by_value(self.by_value)
+        # Two cases may be set up at once: the one that registers a module ends it.
+        known = sending.list_registry_pickle_by_value() if self.by_value else ()
+        ours = [one for one in self.by_value if one.__name__ not in known]
+        for module in ours:
+            sending.register_pickle_by_value(module)
         try:
             self._prove_it_travels(sending, whom)
             yield
         finally:
-            sending.unregister_pickle_by_value(self.by_value)
+            for module in ours:
+                sending.unregister_pickle_by_value(module)
 
     def _prove_it_travels(self, sending: ModuleType, whom: str) -> None:
         try:
@@ -83,12 +80,12 @@ def code_of(kernel: Kernel, name: str, test_file: Path) -> Code:
     named = function if hasattr(function, "__qualname__") else type(function)
     module = sys.modules.get(getattr(named, "__module__", None) or "")
     if module is None:
-        return Code(kernel, name, "import", None)
+        return Code(kernel, name, "import", ())
     file = Path(getattr(module, "__file__", None) or "")
     if file.name == "conftest.py" or file == test_file or not _is_found(module):
-        return Code(kernel, name, "value", module)
+        return Code(kernel, name, "value", (module,))
     is_local = "<" in getattr(named, "__qualname__", "")  # a lambda, or made in a function
-    return Code(kernel, name, "value" if is_local else "import", None)
+    return Code(kernel, name, "value" if is_local else "import", ())
 
 
 def plain(kernel: Kernel) -> Kernel:

@@ -27,6 +27,8 @@ class Work:
     spans: list[Span]
     warnings: list[Warned]
     late: int = 0  # processes that did some of it and had not answered before
+    files: frozenset[str] = frozenset()  # of the code of a Watched kernel
+    imported: frozenset[str] = frozenset()  # by the processes that ran one
 
 
 Account = Callable[[str, int], Work]  # a case and its number of rows
@@ -135,12 +137,18 @@ def ray_bundles(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Itera
 NOTHING = Needs(unproven, ray=False, cpus=(), packages=(), pickler=None)
 
 
+def work(tally: Tally, late: int = 0) -> Work:
+    """Return the work that a *tally* of all processes shows."""
+    seen = frozenset(tally.files), frozenset(tally.imported)
+    return Work(tally.calls, tally.spans, tally.warnings, late, *seen)
+
+
 def work_of(tallies: Iterable[Tally], rows: int, who: str) -> Work:
     """Return the work of all who could do some; WorkError unless they saw all of *rows*."""
     tally = together(tallies)
     if tally.rows != rows:
         raise WorkError(f"{rows} rows went through the kernel, and {who} saw {tally.rows} of them")
-    return Work(tally.calls, tally.spans, tally.warnings)
+    return work(tally)
 
 
 def _seen_here(case: str, rows: int) -> Work:
@@ -150,7 +158,7 @@ def _seen_here(case: str, rows: int) -> Work:
             f"{rows} rows were to go through the kernel, and this process saw {tally.rows}; a way "
             "that works here calls the kernel once on each row"
         )
-    return Work(tally.calls, tally.spans, tally.warnings)
+    return work(tally)
 
 
 class WorkError(Exception):

@@ -49,8 +49,11 @@ PRIVATE = {
 
 
 @contextmanager
-def private(cpus: int) -> Iterator[Cluster]:
-    """Start a cluster of *cpus* CPUs on loopback; leave no process, file or setting behind."""
+def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
+    """Start a cluster of *cpus* CPUs on loopback; leave no process, file or setting behind.
+
+    Workers import from where this process does, but for what is in *hidden* folders.
+    """
     import ray
 
     _demand_no_other_use_of_ray()
@@ -67,7 +70,7 @@ def private(cpus: int) -> Iterator[Cluster]:
         try:
             with _ctrl_c_deferred(), _sigterm_interrupts():
                 try:
-                    _start(cpus, folder)
+                    _start(cpus, folder, driver_path(hidden))
                 finally:
                     daemons = [child for child in driver.children() if child not in others]
             address = ray.get_runtime_context().gcs_address
@@ -95,7 +98,7 @@ def _is_connected_to(address: str) -> bool:
     return ray.is_initialized() and ray.get_runtime_context().gcs_address == address
 
 
-def _start(cpus: int, folder: str) -> None:
+def _start(cpus: int, folder: str, path: Sequence[str]) -> None:
     """Start Ray, under variables that are gone again when it has started."""
     import ray  # before they are set: some would stay in its constants
     from ray.job_config import JobConfig
@@ -113,7 +116,7 @@ def _start(cpus: int, folder: str) -> None:
             logging_level=logging.ERROR,
             object_store_memory=OBJECT_STORE_BYTES,
             # Workers put each of these at the front of their path: the first comes last.
-            job_config=JobConfig(_py_driver_sys_path=list(reversed(driver_path()))),
+            job_config=JobConfig(_py_driver_sys_path=list(reversed(path))),
             _temp_dir=f"{folder}/ray",
             _skip_env_hook=True,
         )
@@ -133,9 +136,10 @@ def _on_loopback() -> Iterator[None]:
         yield
 
 
-def driver_path() -> list[str]:
-    """Return this process's ``sys.path``, the working directory written out."""
-    return [folder or str(Path.cwd()) for folder in sys.path]
+def driver_path(hidden: Sequence[Path] = ()) -> list[str]:
+    """Return this process's ``sys.path``, the working directory written out; none in *hidden*."""
+    folders = [folder or str(Path.cwd()) for folder in sys.path]
+    return [one for one in folders if not any(Path(one).is_relative_to(out) for out in hidden)]
 
 
 def _allocator() -> dict[str, str]:

@@ -1,17 +1,22 @@
 """What runs beside a kernel, in whatever process: it notes the kernel's work, and reports it."""
 
+import os
 import sys
 import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any
 
 import numpy as np
 
 from rayscale.suite.environment import Conditions, conditions
+from rayscale.watching import watched
+
+OURS = f"{Path(__file__).resolve().parents[1]}/"  # rayscale's own folder
 
 Span = tuple[float, float]  # begin and end, by the clock that all processes of a machine share
 Warned = tuple[type[Warning], str, str, int]  # category, text, file, line
@@ -25,9 +30,12 @@ class Tally:
     rows: int = 0
     spans: list[Span] = field(default_factory=list)  # of a Stamped kernel's calls alone
     warnings: list[Warned] = field(default_factory=list)  # of an Overheard kernel's alone
+    files: set[str] = field(default_factory=set)  # of a Watched kernel's alone
+    imported: set[str] = field(default_factory=set)  # the same
 
 
 _tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)  # by case and thread
+RECENT = 4  # cases whose tallies are kept: two, in pairs, and as many of a way beside each
 _one_hears = Lock()
 _kept: list[Any] = []  # the object that this process, if it is a worker of Ray's, owns
 
@@ -93,6 +101,36 @@ class Overheard:
         return result
 
 
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A kernel whose code's files are noted, and what its process has imported: for a gate.
+
+    Of files, those in *folders* count; none of rayscale does.  What the process that made this has
+    imported, does not.
+    """
+
+    kernel: Callable[[Any], Any]
+    case: str
+    folders: tuple[str, ...]
+    maker: int = field(default_factory=os.getpid)
+
+    def __call__(self, rows: Any, **more: Any) -> Any:
+        """Run the kernel on *rows* and note the files."""
+        __tracebackhide__ = True
+        files: set[str] = set()
+        with watched(files):
+            result = self.kernel(rows, **more)
+        tally = _tallies[self.case, get_ident()]
+        tally.files |= {one for one in files if self._counts(one)}
+        if os.getpid() != self.maker:
+            here = (getattr(one, "__file__", None) for one in list(sys.modules.values()))
+            tally.imported |= {one for one in here if isinstance(one, str) and self._counts(one)}
+        return result
+
+    def _counts(self, file: str) -> bool:
+        return file.startswith(self.folders) and not file.startswith(OURS)
+
+
 def count(rows: Any) -> int:
     """Return how many items *rows* has; 1 where it has no length."""
     return len(rows) if hasattr(rows, "__len__") else 1
@@ -148,8 +186,9 @@ def by_thread(case: str) -> dict[int, Tally]:
 def together(tallies: Iterable[Tally]) -> Tally:
     """Return the sum of *tallies*.
 
-    >>> together([Tally(calls=1, rows=3), Tally(calls=2, rows=4)])
-    Tally(calls=3, rows=7, spans=[], warnings=[])
+    >>> both = together([Tally(calls=1, rows=3), Tally(calls=2, rows=4)])
+    >>> both.calls, both.rows
+    (3, 7)
     """
     whole = Tally()
     for tally in tallies:
@@ -157,9 +196,14 @@ def together(tallies: Iterable[Tally]) -> Tally:
         whole.rows += tally.rows
         whole.spans += tally.spans
         whole.warnings += tally.warnings
+        whole.files |= tally.files
+        whole.imported |= tally.imported
     return whole
 
 
 def forget() -> None:
-    """Forget all tallies of this process."""
-    _tallies.clear()
+    """Forget this process's tallies, but for the last few cases': two may be set up at once."""
+    cases = list(dict.fromkeys(case for case, _ in _tallies))
+    old = set(cases[:-RECENT])
+    for key in [one for one in list(_tallies) if one[0] in old]:
+        del _tallies[key]

@@ -56,7 +56,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Mod
 def route(kernel: Callable[[Any], Any], test_file: Path = Path("elsewhere.py")) -> tuple[str, str]:
     """Return the route of *kernel*, and the module whose functions are sent by value."""
     code = code_of(kernel, "mine", test_file)
-    return code.route, code.by_value.__name__ if code.by_value else ""
+    return code.route, "".join(one.__name__ for one in code.by_value)
 
 
 @pytest.mark.parametrize("name", ["mylib.smoothing", "mylib", "single"])

@@ -1,0 +1,419 @@
+"""A loading: both revisions' sessions in one process, test by test, their calls taken in pairs.
+
+Run as ``python -m rayscale.gate.lockstep FILE FD``: FILE has the request, FD takes what is seen, a
+line of JSON each.  After each case it waits for a line on its standard input: whether to go on.
+"""
+
+import contextvars
+import json
+import os
+import random
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from rayscale.gate import calls, half, inputs, matching, pairs, process, worlds
+from rayscale.gate.calls import Call
+from rayscale.gate.evidence import Judge
+from rayscale.gate.half import Answer, Arrived, Collected, Ended, Event, Finished, Half
+from rayscale.gate.lenient import lacks
+from rayscale.gate.relocation import Places
+from rayscale.gate.terms import Terms
+from rayscale.gate.worlds import Side, World
+from rayscale.watching import watched
+
+BROKEN = (3, 4)  # pytest's exit codes of an error inside it, and of a wrong request
+SIDES: tuple[Side, Side] = ("base", "head")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one loading is asked for; all paths are absolute."""
+
+    tree: str  # pytest's root folder in the working tree
+    folder: str  # where pytest was called
+    copies: Mapping[Side, str]
+    first: Side  # who is loaded first
+    arguments: Sequence[str]
+    path: Sequence[str]  # sys.path
+    yardstick: Sequence[str]
+    chosen: Sequence[tuple[str, str, int]] | None  # id, place and number there; None: all
+    terms: Mapping[str, float]  # tolerance, false alarm of the session, miss
+    sharing: int  # cases that share the false alarm; 0: all that are found
+    pair_budget: float
+    budget: float  # of all pairs together
+    seed: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of one case: pairs, or why there are none."""
+
+    id: str
+    place: str
+    number: int  # among those of one place
+    kind: str  # "compared", "new", "changed", "not compared", "failed" or "late"
+    why: str = ""
+    notes: Sequence[str] = ()
+    loading: Mapping[str, Any] | None = None
+    tolerance: str | None = None
+    reports: Sequence[Mapping[str, Any]] = ()
+
+
+class CallError(Exception):
+    """A call of one side raised an error."""
+
+    def __init__(self, side: Side, error: BaseException, *, again: bool) -> None:
+        super().__init__(side)
+        self.side, self.error, self.again = side, error, again
+
+
+class SessionOverError(Exception):
+    """A session has ended before its time; the other must, too."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.reason)
+        self.ended = ended
+
+
+@dataclass
+class Seat:
+    """A world with its session, which stands still at its last *event*."""
+
+    world: World
+    half: Half
+    session: greenlet
+    event: Event | None = None
+
+    def go(self, answer: object = None) -> Event:
+        """Let the session go on to its next event; SessionOverError at its end."""
+        event = self.finish(answer)
+        if isinstance(event, Ended):
+            raise SessionOverError(event)
+        return event
+
+    def finish(self, answer: object = None) -> Event:
+        """Let the session go on with an *answer*, to its next event or its end."""
+        with self.world.turn():
+            event: Event = self.session.switch(answer)
+        self.event = event
+        return event
+
+
+@dataclass
+class Lockstep:
+    """Both sessions of a loading, and the seconds that are left for pairs."""
+
+    request: Request
+    seats: Mapping[Side, Seat]  # in the order of their loading
+    judge: Judge
+    coin: random.Random
+    left: float
+    sharing: int
+
+    @property
+    def in_order(self) -> list[Seat]:
+        """The seats, the first one first."""
+        return list(self.seats.values())
+
+    def case(self, test: matching.Match) -> Seen:
+        """Run one test in both worlds, its calls in pairs.
+
+        Who set up first tears down last: what one of them has patched is found as it was.
+        """
+        for seat in self.in_order:
+            seat.go()
+        seen, answers = self._compare(test)
+        for seat in reversed(self.in_order):
+            while isinstance(seat.event, Arrived):
+                side = seat.world.side
+                seat.go(answers.pop(side, None) or self._plain(side, seat.event.call))
+        return self._judged(seen)
+
+    def end(self, answer: object) -> None:
+        """Have both sessions end, the second one first, with an *answer* to their last events."""
+        for seat in reversed(self.in_order):
+            while not isinstance(seat.event, Ended):
+                own = (
+                    Answer(error=KeyboardInterrupt()) if isinstance(seat.event, Arrived) else answer
+                )
+                seat.finish(own)
+
+    def _compare(self, test: matching.Match) -> tuple[Seen, dict[Side, Answer]]:
+        """Take pairs, if both tests have arrived at a call; return what was seen, and answers."""
+        events = {side: self.seats[side].event for side in SIDES}
+        both = {side: one.call for side, one in events.items() if isinstance(one, Arrived)}
+        if len(both) == len(SIDES):
+            return self._measure(test, both)
+        why = "it calls benchmark on one side alone" if both else "it does not call benchmark"
+        return self._seen(test, "not compared", why), {}
+
+    def _plain(self, side: Side, call: Call) -> Answer:
+        """Call once, uncompared; return what the benchmark gets."""
+        try:
+            with self.seats[side].world.turn():
+                return Answer(call.once())
+        except BaseException as error:  # noqa: BLE001 - it is raised in the test
+            return Answer(error=error)
+
+    def _measure(
+        self, test: matching.Match, both: Mapping[Side, Call]
+    ) -> tuple[Seen, dict[Side, Answer]]:
+        if not self.left > 0:
+            return self._seen(test, "late", ""), self._all_plain(both)
+        first: dict[Side, Answer] = {}
+        try:
+            refused, notes = self._prove(both, first)
+            if refused is not None:
+                return self._seen(test, *refused, notes), self._all_plain(both)
+            loading = self._pairs(test, both)
+        except CallError as failed:
+            answers = {failed.side: Answer(error=failed.error)}
+            others = {side: call for side, call in both.items() if side != failed.side}
+            if failed.again and isinstance(failed.error, Exception):
+                why = f"a later call raises {_words(failed.error)}; give pedantic a setup"
+                return self._seen(test, "not compared", why), first
+            return self._seen(test, "failed", ""), answers | self._all_plain(others)
+        self.left -= loading.spent
+        answers = self._all_plain(both)
+        for side, answer in answers.items():
+            seconds = [getattr(pair, side) for pair in loading.pairs]
+            answers[side] = Answer(answer.result, answer.error, seconds)
+        return self._seen(test, "compared", "", notes, asdict(loading)), answers
+
+    def _all_plain(self, both: Mapping[Side, Call]) -> dict[Side, Answer]:
+        order = [seat.world.side for seat in self.in_order]
+        return {side: self._plain(side, both[side]) for side in order if side in both}
+
+    def _prove(
+        self, both: Mapping[Side, Call], first: dict[Side, Answer]
+    ) -> tuple[tuple[str, str] | None, list[str]]:
+        """Watch one call of each, results to *first*; return why not to compare, and notes."""
+        notes = []
+        if (name := inputs.difference(both["base"], both["head"])) is not None:
+            notes.append(f"its {name} differ between base and head: are they drawn unseeded?")
+        files: dict[Side, set[str]] = {}
+        for seat in self.in_order:
+            side = seat.world.side
+            files[side] = set()
+            with seat.world.turn(), watched(files[side]):
+                first[side] = Answer(self._call(side, both[side].once, again=False))
+            files[side] |= getattr(both[side].function, "files", set())  # in other processes
+        return self._refusal(files), notes
+
+    def _refusal(self, files: Mapping[Side, set[str]]) -> tuple[str, str] | None:
+        for side, other in (("base", "head"), ("head", "base")):
+            world, others = self.seats[side].world, self.seats[other].world  # type: ignore[index]  # mypy widens
+            if foreign := self.judge.foreign(others, files[side]):  # type: ignore[index]  # the same
+                return "failed", f"the {side} ran {min(foreign)} of another copy"
+            if not self.judge.own(world, files[side]):  # type: ignore[index]  # the same
+                return "not compared", f"nothing of the project ran in the {side}"
+        return None
+
+    def _call(self, side: Side, call: Callable[[], Any], *, again: bool) -> Any:
+        try:
+            return call()
+        except BaseException as error:
+            raise CallError(side, error, again=again) from error
+
+    def _pairs(self, test: matching.Match, both: Mapping[Side, Call]) -> pairs.Loading:
+        arms = self._arm("base", both["base"]), self._arm("head", both["head"])
+        budget = min(self.request.pair_budget, self.left)
+        return pairs.compare(arms, self._terms(test), budget, self.coin)
+
+    def _arm(self, side: Side, call: Call) -> pairs.Arm:
+        world = self.seats[side].world
+
+        def observe(number: int) -> pairs.Cost:
+            with world.turn():
+                try:
+                    return call.observe(number)
+                except BaseException as error:
+                    raise CallError(side, error, again=True) from error
+
+        return observe
+
+    def _terms(self, test: matching.Match) -> Terms:
+        from rayscale.text import parse_share
+
+        own = self.request.terms
+        tolerance = parse_share(test.head.tolerance) if test.head.tolerance else own["tolerance"]
+        return Terms(tolerance, own["false_alarm"] / self.sharing, own["miss"])
+
+    def _seen(
+        self,
+        test: matching.Match,
+        kind: str,
+        why: str,
+        notes: Sequence[str] = (),
+        loading: Mapping[str, Any] | None = None,
+    ) -> Seen:
+        own = test.head
+        return Seen(own.id, own.place, test.number, kind, why, notes, loading, own.tolerance)
+
+    def _judged(self, seen: Seen) -> Seen:
+        """Return *seen* with how the tests ended: a base that fails is new, or changed."""
+        head, base = self.seats["head"].event, self.seats["base"].event
+        seen = replace(seen, reports=head.reports if isinstance(head, Finished) else ())
+        if "failed" in _outcomes(head):
+            return replace(seen, kind="failed", why="") if seen.kind != "failed" else seen
+        if isinstance(base, Finished) and "failed" in _outcomes(base):
+            if (name := lacks(base.error)) is not None:
+                return replace(seen, kind="new", why=f"the base lacks {name}")
+            why = _words(base.error) if base.error else "its test fails"
+            return replace(seen, kind="changed", why=why)
+        return seen
+
+
+def _outcomes(event: Event | None) -> set[str]:
+    return {one["outcome"] for one in event.reports} if isinstance(event, Finished) else set()
+
+
+def _words(error: BaseException) -> str:
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}"[:300]
+
+
+def _seat(
+    request: Request,
+    side: Side,
+    places: Places,
+    shared: dict[str, ModuleType],
+    common: dict[str, Any],
+) -> Seat:
+    """Return a world, and a session that is not yet begun."""
+    copy = Path(request.copies[side])
+    world = World(side, copy, shared)
+    own = Half(
+        is_base=side == "base",
+        is_first=side == request.first,
+        seed=request.seed,
+        root=copy,
+        folders=tuple(f"{one}/" for one in (*request.copies.values(), request.tree)),
+        outside=getcurrent(),
+        common=common,
+    )
+    folder = Path(places.moved(request.folder, copy))
+    arguments = [one.replace(request.tree, str(copy)) for one in request.arguments]
+    arguments += [f"--rootdir={copy}", f"--basetemp={copy.parent / 'tmp'}"]
+
+    def run(_: object) -> Ended:
+        worlds.prepare(world, places, list(request.path), folder)
+        half.seed_all(request.seed)
+        return half.run(own, arguments)
+
+    session = greenlet(run)
+    session.gr_context = contextvars.copy_context()
+    return Seat(world, own, session)
+
+
+def run(request: Request, say: Callable[[str, Any], None], hear: Callable[[], bool]) -> None:
+    """Run a loading: *say* what is seen, and *hear* after each case whether to go on."""
+    process.watch_patches()
+    places = Places(Path(request.tree))
+    shared = dict(sys.modules)
+    order = sorted(SIDES, key=lambda side: side != request.first)
+    common: dict[str, Any] = {}
+    if "head" not in request.copies:
+        _collect(_seat(request, "base", places, shared, common), say)
+        return
+    seats = {side: _seat(request, side, places, shared, common) for side in order}
+    judge = Judge(places, frozenset(request.yardstick))
+    lockstep = Lockstep(
+        request, seats, judge, random.Random(request.seed), request.budget, request.sharing
+    )
+    with calls.compared_by(partial(_ask, seats)):
+        try:
+            _run(lockstep, say, hear)
+        except SessionOverError as over:
+            lockstep.end("the other session has ended")
+            say("ended", asdict(over.ended))
+        except KeyboardInterrupt:
+            lockstep.end("interrupted")
+            say("ended", {"code": 2, "reason": "interrupted"})
+
+
+def _collect(seat: Seat, say: Callable[[str, Any], None]) -> None:
+    """Say which benchmarks a base has by itself; run none."""
+    event = seat.finish()
+    if isinstance(event, Collected):
+        say("tests", [asdict(one) for one in event.tests])
+        event = seat.finish()
+    code = event.code if isinstance(event, Ended) and event.code in BROKEN else 0
+    say("ended", {"code": code, "reason": seat.half.reason})
+
+
+def _ask(seats: Mapping[Side, Seat], call: Call, benchmark: Any) -> Any:
+    """Have the session that runs now ask for *call* to be compared."""
+    here = getcurrent()
+    own = next(seat.half for seat in seats.values() if seat.session is here)
+    return own.compare(call, benchmark)
+
+
+def _run(lockstep: Lockstep, say: Callable[[str, Any], None], hear: Callable[[], bool]) -> None:
+    seats = lockstep.seats
+    tests = {}
+    for seat in lockstep.in_order:
+        event = seat.go()
+        assert isinstance(event, Collected)
+        tests[seat.world.side] = event.tests
+    both, gone, new = matching.match(tests["base"], tests["head"])
+    chosen = _chosen(lockstep.request, both)
+    lockstep.sharing = lockstep.request.sharing or len(chosen)
+    say(
+        "collected",
+        {
+            "cases": [one.head.id for one in chosen],
+            "tests": [asdict(one) for one in tests["head"]],
+            "gone": [one.id for one in gone],
+            "new": [one.id for one in new],
+            "broken": {side: seat.half.failed_files for side, seat in seats.items()},
+        },
+    )
+    go_on = hear()
+    for side, seat in reversed(list(seats.items())):
+        own = [one.id for one in tests[side]]
+        seat.event = None
+        places = [own.index(getattr(one, side).id) for one in chosen] if go_on else []
+        seat.half.chosen = places
+    for test in chosen if go_on else ():
+        say("case", asdict(lockstep.case(test)))
+        if not hear():
+            break
+    lockstep.end("the gate has seen enough")
+    ends = [seat.event for seat in lockstep.in_order if isinstance(seat.event, Ended)]
+    bad = [one for one in ends if one.code in BROKEN]
+    say("ended", asdict(bad[0]) if bad else {"code": 0, "reason": ""})
+
+
+def _chosen(request: Request, both: Sequence[matching.Match]) -> list[matching.Match]:
+    """Return the tests that the request names: by id, or by place where ids change."""
+    if request.chosen is None:
+        return list(both)
+    ids = {own for own, _, _ in request.chosen}
+    known = {one.head.id for one in both}
+    places = {(place, number) for own, place, number in request.chosen if own not in known}
+    return [one for one in both if one.head.id in ids or (one.head.place, one.number) in places]
+
+
+def main(file: str, descriptor: str) -> None:
+    """Run the loading that *file* asks for."""
+    request = Request(**json.loads(Path(file).read_text(encoding="utf-8")))
+    out = os.fdopen(int(descriptor), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup(0), encoding="utf-8")
+
+    def say(kind: str, what: Any) -> None:
+        out.write(json.dumps([kind, what], default=str) + "\n")
+        out.flush()
+
+    run(request, say, lambda: answers.readline() == "go on\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

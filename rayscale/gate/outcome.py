@@ -1,0 +1,367 @@
+"""What comes of a gate: reports of both loadings become verdicts, and pytest's test reports."""
+
+import os
+import random
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from rayscale.gate import loadings, verdicts
+from rayscale.gate.half import Test
+from rayscale.gate.loadings import LoadingError
+from rayscale.gate.lockstep import Request as LoadingRequest
+from rayscale.gate.matching import match
+from rayscale.gate.pairs import Loading, Pair, all_pairs
+from rayscale.gate.request import SAFE_TOLERANCE, Request, parse_tolerance
+from rayscale.gate.terms import Terms
+from rayscale.gate.trees import Copies
+from rayscale.gate.verdicts import GatedCase
+from rayscale.intervals import Interval
+from rayscale.text import count, duration
+from rayscale.verdict import CONFIDENCE
+
+SIDES = ("base", "head")
+
+
+@dataclass
+class Suspect:
+    """A case that one loading has seen, and that a second one decides."""
+
+    seen: Mapping[str, Any]
+    loadings: list[Loading]
+
+
+@dataclass
+class Outcome:
+    """One session's verdicts, as they come."""
+
+    session: pytest.Session
+    request: Request
+    copies: Copies
+    folder: Path  # the gate's own
+    environment: Mapping[str, str]  # of the processes
+    coin: random.Random
+    cases: list[GatedCase] = field(default_factory=list)
+    others: list[tuple[str, str]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    tolerances: dict[str, float] = field(default_factory=dict)
+    suspects: list[Suspect] = field(default_factory=list)
+    before: list[Test] = field(default_factory=list)  # what the base's own files have, if others
+    sharing: int = 0
+    unseen: list[str] = field(default_factory=list)  # why nothing of the project ran, case by case
+
+    @property
+    def names(self) -> list[str]:
+        """All cases' names."""
+        return [*(one.name for one in self.cases), *(name for name, _ in self.others)]
+
+    def run(self) -> None:
+        """Run the first loading, and the second one for suspects, with every seat exchanged."""
+        copies = {"base": str(self.copies.base), "head": str(self.copies.head)}
+        if self.copies.before is not None:
+            self._load({"base": str(self.copies.before)}, "base", None)
+        first = self.coin.choice(SIDES)
+        self._load(copies, first, None)
+        if self.sharing and len(self.unseen) == self.sharing:
+            raise pytest.UsageError(f"--against: {self.unseen[0]}")
+        if self.suspects and not self.session.shouldfail:
+            self._say(f"{count(len(self.suspects), 'case')} suspected: loaded once more")
+            seen = [one.seen for one in self.suspects]
+            chosen = [(one["id"], one["place"], one["number"]) for one in seen]
+            self._load(_exchanged(copies), SIDES[first == "base"], chosen)
+        for suspect in self.suspects:  # no second loading came to them
+            self._judge(suspect.seen, suspect.loadings)
+        self.suspects = []
+
+    def _load(
+        self,
+        copies: Mapping[str, str],
+        first: str,
+        chosen: Sequence[tuple[str, str, int]] | None,
+    ) -> None:
+        request, config = self.request, self.session.config
+        wanted = LoadingRequest(
+            tree=str(config.rootpath.resolve()),
+            folder=str(config.invocation_params.dir.resolve()),
+            copies=copies,  # type: ignore[arg-type]  # base and head
+            first=first,  # type: ignore[arg-type]  # the same
+            arguments=[*map(str, config.invocation_params.args), *self._more_arguments()],
+            path=[one or os.getcwd() for one in sys.path],  # noqa: PTH109 - as Python means it
+            yardstick=sorted(self.copies.yardstick),
+            chosen=chosen,
+            terms={
+                "tolerance": request.tolerance,
+                "false_alarm": request.false_alarm,
+                "miss": request.miss,
+            },
+            sharing=self.sharing,
+            pair_budget=request.pair_budget,
+            budget=request.gate_budget if chosen is None else float(10**9),
+            seed=self.coin.getrandbits(64),
+        )
+        try:
+            with loadings.started(wanted, self.folder, self.environment) as reports:
+                for kind, value in reports:
+                    self._take(kind, value, is_first=chosen is None)
+                    if self.session.shouldfail:
+                        raise self.session.Failed(self.session.shouldfail)
+        except LoadingError as error:
+            raise pytest.UsageError(f"--against: {error}") from error
+
+    def _more_arguments(self) -> list[str]:
+        has_cov = self.session.config.pluginmanager.hasplugin("pytest_cov")
+        return ["--no-cov"] if has_cov else []
+
+    def _take(self, kind: str, value: Any, *, is_first: bool) -> None:
+        if kind == "tests":
+            self.before = [Test(**one) for one in value]
+        elif kind == "collected" and is_first:
+            self._collected(value)
+        elif kind == "case" and is_first:
+            self._first(value)
+        elif kind == "case":
+            self._second(value)
+        elif kind == "ended" and value["code"] == pytest.ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        elif kind == "ended" and value["code"]:
+            pytest.exit(f"{value['reason']}", returncode=value["code"])
+
+    def _collected(self, value: Mapping[str, Any]) -> None:
+        broken = value["broken"]
+        for file, why in broken["head"].items():
+            self._say(f"{file}: {why}")
+        if broken["head"]:
+            raise self.session.Interrupted(
+                f"{count(len(broken['head']), 'error')} during collection"
+            )
+        self.sharing = self.session.testscollected = len(value["cases"])
+        _, gone, _ = match(self.before, [Test(**one) for one in value["tests"]])
+        self.gone = list(dict.fromkeys([*value["gone"], *(one.id for one in gone)]))
+        self.others += [(name, "removed") for name in self.gone]
+        for name in value["new"]:
+            self._unmatched(name, broken["base"])
+        if not self.sharing:
+            self._say("no benchmark that both sides have was collected")
+        else:
+            most = duration(min(self.request.gate_budget, self.sharing * self.request.pair_budget))
+            self._say(
+                f"comparing {count(self.sharing, 'case')}, in {most} of pairs at most, and as much "
+                "again for what is suspected"
+            )
+
+    def _unmatched(self, name: str, broken: Mapping[str, str]) -> None:
+        """Note a benchmark that the base has not collected: it is new, or its file is broken."""
+        why = broken.get(name.partition("::")[0], "")
+        missing = ("ImportError", "ModuleNotFoundError", "rayscale.gate.lenient.MissingError")
+        is_new = not why or why.startswith(missing)
+        kind = "new" if is_new else "changed"
+        self._other({"id": name, "reports": []}, kind, why)
+
+    def _first(self, seen: Mapping[str, Any]) -> None:
+        name, kind = seen["id"], seen["kind"]
+        where = f"{name}, mark tolerance"
+        given = seen["tolerance"]
+        self.tolerances[name] = parse_tolerance(where, given) if given else self.request.tolerance
+        if kind != "compared":
+            self._other(seen, kind, seen["why"])
+            return
+        loading = _loading(seen)
+        if self._gated(seen, [loading]).is_suspected:
+            self.suspects.append(Suspect(seen, [loading]))
+        else:
+            self._judge(seen, [loading])
+
+    def _second(self, seen: Mapping[str, Any]) -> None:
+        own = next((one for one in self.suspects if _is_same(one.seen, seen)), None)
+        if own is None:
+            return
+        self.suspects.remove(own)
+        if seen["kind"] == "compared":
+            self._judge(own.seen, [*own.loadings, _loading(seen)])
+        else:
+            self._judge(own.seen, own.loadings)
+
+    def _terms(self, name: str) -> Terms:
+        own = self.request
+        return Terms(self.tolerances[name], own.false_alarm / max(1, self.sharing), own.miss)
+
+    def _gated(self, seen: Mapping[str, Any], loads: Sequence[Loading]) -> GatedCase:
+        name = seen["id"]
+        terms = self._terms(name)
+        every = all_pairs(terms, loads)
+        pairs = [pair for one in loads for pair in one.pairs]
+        notes = list(seen["notes"])
+        if not pairs:
+            notes.append(f"it needs {duration(loads[0].needed)} or more")
+        return GatedCase(
+            name=name,
+            base=median([pair.base for pair in pairs]) if pairs else float("nan"),
+            head=median([pair.head for pair in pairs]) if pairs else float("nan"),
+            ratio=every.ratio,
+            interval=every.interval(CONFIDENCE) if pairs else Interval(0.0, float("inf")),
+            tests=tuple(one.test(terms).verdict for one in loads),
+            pairs=tuple(len(one.pairs) for one in loads),
+            tolerance=terms.tolerance,
+            meant=name in self.request.allow_slower,
+            notes=tuple(notes),
+        )
+
+    def _judge(self, seen: Mapping[str, Any], loads: Sequence[Loading]) -> None:
+        """Report a case with its verdict."""
+        own = self._gated(seen, loads)
+        self.cases.append(own)
+        words = [
+            ("verdict", own.verdict),
+            ("head / base", f"{own.ratio:.4f} [{own.interval.low:.4f}, {own.interval.high:.4f}]"),
+            ("pairs", " + ".join(map(str, own.pairs))),
+        ]
+        sentence = ""
+        if own.verdict == "slower" and not own.meant:
+            sentence = own.sentence(str(self.request.revision))
+        if own.verdict == "unsure" and self.request.unsure_fails:
+            sentence = f"{own.name}: unsure, {own.remark}"
+        self._report(seen, "failed" if sentence else None, sentence, words)
+
+    def _other(self, seen: Mapping[str, Any], kind: str, why: str) -> None:
+        """Report a case that has no verdict."""
+        name = seen["id"]
+        if kind == "failed":
+            self.others.append((name, f"failed: {why}" if why else "failed"))
+            self._report(seen, "failed" if why else None, f"{name}: {why}", [])
+            return None
+        if kind == "late":
+            kind, why = (
+                "not compared",
+                f"the session's {duration(self.request.gate_budget)} are spent",
+            )
+        elif kind == "not compared" and why.startswith("nothing of the project ran"):
+            self.unseen.append(why)
+        said = f"{kind}: {why}" if why else kind
+        if kind == "not compared" and _is_skipped(seen):
+            return self._report(seen, None, "", [])
+        self.others.append((name, said))
+        if kind == "changed" and name not in self.request.allow_changed:
+            advice = f'--allow-changed="{name}" lets it pass'
+            return self._report(seen, "failed", f"{name}: {said}; {advice}", [])
+        late = kind == "not compared" and self.request.unsure_fails
+        return self._report(seen, "failed" if late else "skipped", f"{name}: {said}", [])
+
+    def _report(
+        self,
+        seen: Mapping[str, Any],
+        outcome: str | None,
+        why: str,
+        words: Sequence[tuple[str, object]],
+    ) -> None:
+        """Hand pytest the head's reports of a test; *outcome*, if any, is that of the call."""
+        hook, config = self.session.config.hook, self.session.config
+        reports = [
+            hook.pytest_report_from_serializable(config=config, data=self._here(one))
+            for one in seen["reports"]
+        ] or [_made(seen["id"])]
+        hook.pytest_runtest_logstart(nodeid=seen["id"], location=reports[0].location)
+        for report in reports:
+            report.user_properties.extend(words)  # junit's file has those of the last one
+            if report.skipped and isinstance(report.longrepr, list):
+                report.longrepr = tuple(report.longrepr)  # as it was before JSON
+            if report.when == "call" and outcome is not None and report.passed:
+                report.outcome = outcome
+                skipped = (report.location[0], report.location[1] or 0, f"Skipped: {why}")
+                report.longrepr = skipped if outcome == "skipped" else why
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=seen["id"], location=reports[0].location)
+
+    def _here(self, report: Mapping[str, Any]) -> Any:
+        """Return a report with the working tree's paths in the place of the copies'."""
+        copies = (str(self.copies.base), str(self.copies.head))
+        return _replaced(report, copies, str(self.session.config.rootpath))
+
+    def _say(self, text: str) -> None:
+        reporter = self.session.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"rayscale: {text}")
+
+    def promise(self) -> str:
+        """Return what the verdicts of this session are worth, in words."""
+        own = self.request
+        return verdicts.promise(
+            own.false_alarm, list(self.tolerances.values()) or [own.tolerance], own.miss
+        )
+
+    def warnings(self) -> Iterator[str]:
+        """Return what the user should know beside the verdicts."""
+        own = self.request
+        unsure = sum(case.verdict == "unsure" for case in self.cases)
+        if unsure and not own.unsure_fails:
+            yield (
+                f"{unsure} unsure, and passed: a larger --pair-budget decides more, "
+                "--unsure=fail lets none pass"
+            )
+        late = sum(kind.startswith("not compared") for _, kind in self.others)
+        if late and not own.unsure_fails:
+            yield f"{late} not compared, and passed; --unsure=fail lets none pass"
+        if min(self.tolerances.values(), default=1) < SAFE_TOLERANCE:
+            yield (
+                f"a tolerance below {SAFE_TOLERANCE:.0%} may take where a copy of the code lies in "
+                "memory for a slowdown: up to 2.9 % of a short call were seen"
+            )
+        if own.replayed:
+            yield "the draws were replayed: the promise holds for a random seed alone"
+
+
+def _loading(seen: Mapping[str, Any]) -> Loading:
+    own = dict(seen["loading"])
+    return Loading(**{**own, "pairs": [Pair(**one) for one in own["pairs"]]})
+
+
+def _is_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    if ours["id"] == theirs["id"]:
+        return True
+    return bool(ours["place"] == theirs["place"] and ours["number"] == theirs["number"])
+
+
+def _is_skipped(seen: Mapping[str, Any]) -> bool:
+    return any(one["outcome"] == "skipped" for one in seen["reports"])
+
+
+def _replaced(value: Any, copies: Sequence[str], root: str) -> Any:
+    if isinstance(value, str):
+        for one in copies:
+            value = value.replace(one, root)
+        return value
+    if isinstance(value, Mapping):
+        return {key: _replaced(one, copies, root) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(one, copies, root) for one in value]
+    return value
+
+
+def _made(name: str) -> pytest.TestReport:
+    """Return a report of a test that no session ran."""
+    return pytest.TestReport(
+        nodeid=name,
+        location=(name.partition("::")[0], None, name.partition("::")[2]),
+        keywords={},
+        outcome="passed",
+        longrepr=None,
+        when="call",
+    )
+
+
+def _exchanged(copies: Mapping[str, str]) -> dict[str, str]:
+    """Have base and head trade their folders; return where each is then."""
+    base, head = Path(copies["base"]), Path(copies["head"])
+    for one in (base, head):
+        shutil.rmtree(one.parent / "tmp", ignore_errors=True)
+    aside = base.with_name("aside")
+    base.rename(aside)
+    head.rename(base)
+    aside.rename(head)
+    return {"base": str(head), "head": str(base)}
