@@ -7,12 +7,14 @@ that it starts do, and it reports what they see.
 import os
 import random
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from rayscale.gate.overruled import IN_THE_WAY
 
 if TYPE_CHECKING:
     from rayscale.gate.outcome import Outcome
@@ -20,24 +22,6 @@ if TYPE_CHECKING:
     from rayscale.gate.trees import Copies
 
 WIDTH = 120  # of a table's columns beside the case: two times, a ratio, pairs, a verdict
-# What a project's own settings may ask of this session, by the option's name, and what they are
-# overruled with: none of it is possible, or of use, where other processes run the benchmarks.
-OVERRULED: Mapping[str, tuple[str, Any]] = {
-    "benchmark_disable": ("--benchmark-disable", False),
-    "benchmark_skip": ("--benchmark-skip", False),
-    "benchmark_autosave": ("--benchmark-autosave", False),
-    "benchmark_save": ("--benchmark-save", None),
-    "benchmark_json": ("--benchmark-json", None),
-    "benchmark_compare": ("--benchmark-compare", None),
-    "benchmark_compare_fail": ("--benchmark-compare-fail", []),
-    "benchmark_histogram": ("--benchmark-histogram", []),
-    "numprocesses": ("-n", None),
-    "dist": ("--dist", "no"),
-    "tx": ("--tx", []),
-    "reruns": ("--reruns", 0),
-    "cov_source": ("--cov", []),
-    "timeout": ("--timeout", None),
-}
 OF_COVERAGE = ("COV_CORE_", "COVERAGE_PROCESS_")
 
 
@@ -61,7 +45,7 @@ class Gating:
     def _overrule(self) -> list[str]:
         """Overrule the settings that stand in the way; return their names."""
         overruled = []
-        for name, (option, value) in OVERRULED.items():
+        for name, (option, value) in IN_THE_WAY.items():
             given = getattr(self.config.option, name, value)
             if given not in (value, None, "no", [], False, 0):
                 overruled.append(option)

@@ -17,35 +17,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.gate import lenient
 from rayscale.gate.calls import Call, put_down
+from rayscale.gate.overruled import OF_EACH_SESSION
 
 NAME = "rayscale-half"  # by which pytest knows the plug-in
-# What a project's settings may ask of each session, and what a gate has in its place.
-OVERRULED: dict[str, Any] = {
-    "benchmark_disable": False,
-    "benchmark_skip": False,
-    "benchmark_only": True,
-    "benchmark_autosave": False,
-    "benchmark_save": None,
-    "benchmark_json": None,
-    "benchmark_compare": None,
-    "benchmark_compare_fail": [],
-    "benchmark_histogram": [],
-    "benchmark_cprofile": None,
-    "benchmark_storage": "file://./.benchmarks",
-    "numprocesses": None,
-    "dist": "no",
-    "tx": [],
-    "reruns": 0,
-    "maxfail": 0,
-    "xmlpath": None,
-    "htmlpath": None,
-    "report_log": None,
-    "lf": False,
-    "failedfirst": False,
-    "newfirst": False,
-    "stepwise": False,
-    "usepdb": False,
-}
 
 
 @dataclass(frozen=True)
@@ -149,7 +123,7 @@ class Half:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
         """Overrule what stands in the way, before other plug-ins act on it."""
-        for name, value in OVERRULED.items():
+        for name, value in OF_EACH_SESSION.items():
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
         return (yield)

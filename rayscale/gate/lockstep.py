@@ -166,30 +166,27 @@ class Lockstep:
         self, test: matching.Match, both: Mapping[Side, Call]
     ) -> tuple[Seen, dict[Side, Answer]]:
         if not self.left > 0:
-            return self._seen(test, "late", ""), self._all_plain(both)
+            return self._seen(test, "late", ""), {}
         first: dict[Side, Answer] = {}
         try:
             refused, notes = self._prove(both, first)
             if refused is not None:
-                return self._seen(test, *refused, notes), self._all_plain(both)
+                return self._seen(test, *refused, notes), {}
             loading = self._pairs(test, both)
         except CallError as failed:
-            answers = {failed.side: Answer(error=failed.error)}
-            others = {side: call for side, call in both.items() if side != failed.side}
             if failed.again and isinstance(failed.error, Exception):
                 why = f"a later call raises {_words(failed.error)}; give pedantic a setup"
                 return self._seen(test, "not compared", why), first
-            return self._seen(test, "failed", ""), answers | self._all_plain(others)
+            return self._seen(test, "failed", ""), {failed.side: Answer(error=failed.error)}
         self.left -= loading.spent
-        answers = self._all_plain(both)
-        for side, answer in answers.items():
-            seconds = [getattr(pair, side) for pair in loading.pairs]
-            answers[side] = Answer(answer.result, answer.error, seconds)
+        answers = {
+            side: replace(
+                self._plain(side, both[side]),
+                seconds=[getattr(pair, side) for pair in loading.pairs],
+            )
+            for side in self.seats  # in the order of their loading
+        }
         return self._seen(test, "compared", "", notes, asdict(loading)), answers
-
-    def _all_plain(self, both: Mapping[Side, Call]) -> dict[Side, Answer]:
-        order = [seat.world.side for seat in self.in_order]
-        return {side: self._plain(side, both[side]) for side in order if side in both}
 
     def _prove(
         self, both: Mapping[Side, Call], first: dict[Side, Answer]
@@ -232,10 +229,8 @@ class Lockstep:
 
         def observe(number: int) -> pairs.Cost:
             with world.turn():
-                try:
-                    return call.observe(number)
-                except BaseException as error:
-                    raise CallError(side, error, again=True) from error
+                seen: pairs.Cost = self._call(side, partial(call.observe, number), again=True)
+                return seen
 
         return observe
 

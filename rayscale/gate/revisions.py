@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 USUAL = ("main", "master", "trunk", "develop")  # a default branch, where nothing says which it is
-# What a hook, or another git, has set for its own repository.
-OF_OTHERS = (
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"),
-    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_CONFIG"),
-    *("GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_IMPLICIT_WORK_TREE", "GIT_SHALLOW_FILE"),
-    *(
-        "GIT_GRAFT_FILE",
-        "GIT_NO_REPLACE_OBJECTS",
-        "GIT_REPLACE_REF_BASE",
-        "GIT_INTERNAL_SUPER_PREFIX",
-    ),
-)
+# fmt: off
+# What git sets for a hook: `git rev-parse --local-env-vars`, without the names for configuration.
+# Those are the user's as often, and hold `safe.directory` in CI.
+HOOK_VARIABLES = frozenset({
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
+})
+# fmt: on
 
 
 class RevisionError(Exception):
@@ -107,7 +105,7 @@ def _advice(root: Path) -> str:
 
 def environment() -> dict[str, str]:
     """Return the environment for git: this one, without another repository's settings."""
-    own = {name: value for name, value in os.environ.items() if name not in OF_OTHERS}
+    own = {name: value for name, value in os.environ.items() if name not in HOOK_VARIABLES}
     return own | {"GIT_OPTIONAL_LOCKS": "0"}
 
 

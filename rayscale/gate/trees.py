@@ -21,7 +21,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from rayscale.gate.revisions import Revision, RevisionError
+from rayscale.gate.revisions import Revision, RevisionError, environment
 
 # fmt: off
 YARDSTICK_FOLDERS = frozenset({
@@ -42,15 +42,6 @@ LITTER_FOLDERS = frozenset({
 LITTER_FILES = (".git", "*.pyc", ".coverage*", "*.log", "*.lcov", "*.swp", "*~", ".DS_Store")
 # The same, unless git tracks code right in them: packages are called so, such as `env`.
 OUTPUT_FOLDERS = frozenset({"venv", "env", "build", "dist", "htmlcov"})
-
-# What git sets for a hook: `git rev-parse --local-env-vars`, without the names for configuration.
-# Those are the user's as often, and hold `safe.directory` in CI.
-HOOK_VARIABLES = frozenset({
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NO_REPLACE_OBJECTS", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
-})
 # fmt: on
 
 EXTENSIONS = (*EXTENSION_SUFFIXES, ".so", ".pyd")
@@ -475,12 +466,11 @@ def _git(folder: Path, *arguments: str, places: Mapping[str, str] | None = None)
     """
     if shutil.which("git") is None:
         raise RevisionError("git is not installed, and --against reads a revision from it")
-    kept = {name: text for name, text in os.environ.items() if name not in HOOK_VARIABLES}
-    own = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}  # English, as _refusal reads it
+    own = {"LC_ALL": "C"}  # English, as _refusal reads it
     done = subprocess.run(
         ["git", "-c", "core.fsmonitor=", *arguments],  # noqa: S607 - the user's git
         cwd=folder,
-        env=kept | own | dict(places or {}),
+        env=environment() | own | dict(places or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

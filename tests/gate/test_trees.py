@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rayscale.gate import trees
+from rayscale.gate import revisions, trees
 from rayscale.gate.revisions import Revision, RevisionError
 from rayscale.gate.trees import Copies, code_folders, is_yardstick, make
 
@@ -519,7 +519,7 @@ def test_what_a_hook_sets_is_not_heeded(
     """In a hook of another repository, git's variables are of that one."""
     project.commit({"code.py": "x"})
     sha = project.git("rev-parse", "HEAD")
-    for name in trees.HOOK_VARIABLES:
+    for name in revisions.HOOK_VARIABLES:
         monkeypatch.setenv(name, str(tmp_path / "wrong"))
 
     copies = make(
@@ -540,7 +540,7 @@ def test_hook_variables_are_those_that_git_names() -> None:
     ).stdout.split()
 
     unheeded = {name for name in named if not name.startswith("GIT_CONFIG")}
-    assert unheeded <= trees.HOOK_VARIABLES
+    assert unheeded <= revisions.HOOK_VARIABLES
 
 
 def test_tree_and_index_are_not_touched(project: Project) -> None:
