@@ -121,6 +121,8 @@ class Outcome:
     def _take(self, kind: str, value: Any, *, is_first: bool) -> None:
         if kind == "tests":
             self.before = [Test(**one) for one in value]
+        elif kind == "unknown":
+            self._say("the base's own files cannot be collected; what was removed is not listed")
         elif kind == "collected" and is_first:
             self._collected(value)
         elif kind == "case" and is_first:
