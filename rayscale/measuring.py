@@ -277,7 +277,7 @@ class Measuring:
         kernel = arm.kernels[case.kernel]
         code = code_of(kernel, case.kernel, item.path)
         if self.half is not None:
-            code = replace(code, route="value", by_value=tuple(self.half.modules()))
+            code = replace(code, route="value", by_value=())  # the gate sees to what travels so
         way = arm.ways[case.implementation]
         on_ray = needs(way).ray
         if self.asked.ray_address is not None and on_ray and code.route == "import":
@@ -289,7 +289,7 @@ class Measuring:
             from rayscale.suite.gated import Gated
 
             self.fix()
-            return Measure(subject, Gated(benchmark, self.half.folders))
+            return Measure(subject, Gated(benchmark, self.half.owns))
         return Measure(subject, self._timing(item, benchmark))
 
     def _timing(self, item: pytest.Item, benchmark: Any) -> Any:

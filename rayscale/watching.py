@@ -1,9 +1,11 @@
 """Which files does the code of a call come from?  Each function that is entered names its file."""
 
+import builtins
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
 
@@ -16,6 +18,61 @@ def watched(files: set[str]) -> Iterator[None]:
     watch = _by_monitoring if sys.version_info >= (3, 12) else _by_profiling
     with watch(files.add):
         yield
+
+
+@dataclass
+class Trace:
+    """What code did: the files that it came from, and what it imported of the project's, where."""
+
+    files: set[str] = field(default_factory=set)
+    imports: set[str] = field(default_factory=set)  # such as "FILE, line 3, imports mylib"
+
+    def add(self, other: "Trace") -> None:
+        """Take in what *other* has."""
+        self.files |= other.files
+        self.imports |= other.imports
+
+
+def by_name(where: str) -> str:
+    """Return what is wrong with code that a worker imports, *where*, instead of getting it."""
+    return (
+        f"in a worker {where}: a gate sends code to workers by value, and a module by its name "
+        "would be that of one revision for both; import it at the top of the module"
+    )
+
+
+@contextmanager
+def traced(trace: Trace, owns: Callable[[str], bool]) -> Iterator[None]:
+    """Add to *trace* the files of the code that is entered, and imports of what the project *owns*.
+
+    A module that cannot be found counts as imported, unless the code goes on without it.
+    """
+    real = builtins.__import__
+
+    def noting(name: str, *args: Any, **kwargs: Any) -> Any:
+        frame = sys._getframe(1)  # noqa: SLF001 - documented, for such uses
+        where = f"{frame.f_code.co_filename}, line {frame.f_lineno}, imports {name}"
+        try:
+            module = real(name, *args, **kwargs)
+        except ModuleNotFoundError as error:
+            error.add_note(where)
+            raise
+        file = getattr(sys.modules.get(name, module), "__file__", None)
+        if isinstance(file, str) and owns(file):
+            trace.imports.add(where)
+        return module
+
+    files: set[str] = set()
+    builtins.__import__ = noting
+    try:
+        with watched(files):
+            yield
+    except ModuleNotFoundError as error:
+        trace.imports |= set(getattr(error, "__notes__", ())[:1])
+        raise
+    finally:
+        builtins.__import__ = real
+        trace.files |= set(filter(owns, files))
 
 
 @contextmanager

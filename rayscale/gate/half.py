@@ -8,7 +8,6 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from rayscale.gate import lenient
 from rayscale.gate.calls import Call, put_down
 from rayscale.gate.overruled import OF_EACH_SESSION
+from rayscale.gate.relocation import Owned
 
 NAME = "rayscale-half"  # by which pytest knows the plug-in
 
@@ -81,7 +81,7 @@ class Half:
     is_first: bool  # whether this session began first: it ends last
     seed: int
     root: Path  # of its world's copy
-    folders: tuple[str, ...]  # of both copies, and of the working tree
+    owns: Owned  # whether a file is the project's
     outside: greenlet
     common: dict[str, Any]  # what both sessions share, such as a cluster, by its kind
     reports: list[pytest.TestReport] = field(default_factory=list)
@@ -97,15 +97,6 @@ class Half:
     def share(self, kind: str, value: Any) -> Any:
         """Return what the other session shares of this *kind*, or else have it share *value*."""
         return self.common.setdefault(kind, value)
-
-    def modules(self) -> list[ModuleType]:
-        """Return the modules of this session's world: those from its copy."""
-        prefix = f"{self.root}/"
-        return [
-            one
-            for one in list(sys.modules.values())
-            if str(getattr(one, "__file__", None) or "").startswith(prefix)
-        ]
 
     def ask(self, event: Event) -> Any:
         """Hand *event* to whoever runs this session; return the answer."""

@@ -18,15 +18,15 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from rayscale.gate import calls, half, inputs, matching, pairs, process, worlds
+from rayscale.gate import calls, half, inputs, matching, pairs, process, sharing, worlds
 from rayscale.gate.calls import Call
 from rayscale.gate.evidence import Judge
 from rayscale.gate.half import Answer, Arrived, Collected, Ended, Event, Finished, Half
 from rayscale.gate.lenient import lacks
-from rayscale.gate.relocation import Places
+from rayscale.gate.relocation import Owned, Places
 from rayscale.gate.terms import Terms
 from rayscale.gate.worlds import Side, World
-from rayscale.watching import watched
+from rayscale.watching import Trace, by_name, watched
 
 BROKEN = (3, 4)  # pytest's exit codes of an error inside it, and of a wrong request
 SIDES: tuple[Side, Side] = ("base", "head")
@@ -199,9 +199,12 @@ class Lockstep:
         for seat in self.in_order:
             side = seat.world.side
             files[side] = set()
-            with seat.world.turn(), watched(files[side]):
+            trace, owns = Trace(), seat.half.owns
+            with seat.world.turn(), watched(files[side]), sharing.tasks_watched(trace, owns):
                 first[side] = Answer(self._call(side, both[side].once, again=False))
-            files[side] |= getattr(both[side].function, "files", set())  # in other processes
+            files[side] |= trace.files | getattr(both[side].function, "files", set())
+            if trace.imports:
+                return ("failed", by_name(min(trace.imports))), notes
         return self._refusal(files), notes
 
     def _refusal(self, files: Mapping[Side, set[str]]) -> tuple[str, str] | None:
@@ -290,7 +293,7 @@ def _seat(
         is_first=side == request.first,
         seed=request.seed,
         root=copy,
-        folders=tuple(f"{one}/" for one in (*request.copies.values(), request.tree)),
+        owns=_owned(request, places),
         outside=getcurrent(),
         common=common,
     )
@@ -308,10 +311,15 @@ def _seat(
     return Seat(world, own, session)
 
 
+def _owned(request: Request, places: Places) -> Owned:
+    return Owned(places, tuple(map(Path, request.copies.values())))
+
+
 def run(request: Request, say: Callable[[str, Any], None], hear: Callable[[], bool]) -> None:
     """Run a loading: *say* what is seen, and *hear* after each case whether to go on."""
-    process.watch_patches()
     places = Places(Path(request.tree))
+    process.watch_patches()
+    sharing.share(lambda: World.in_place, _owned(request, places))
     shared = dict(sys.modules)
     order = sorted(SIDES, key=lambda side: side != request.first)
     common: dict[str, Any] = {}

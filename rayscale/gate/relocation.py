@@ -48,6 +48,22 @@ class Places:
         return file if relative is None else str(copy / relative)
 
 
+@dataclass(frozen=True)
+class Owned:
+    """Tells whether a file is the project's, in whatever process: of a *copy*, or of the tree."""
+
+    places: Places
+    copies: tuple[Path, ...]
+
+    def __call__(self, file: str) -> bool:
+        """Tell whether *file* is the project's; what is no path, such as ``<string>``, is not."""
+        path = Path(file)
+        if not path.is_absolute():
+            return False
+        own = any(path.is_relative_to(one) for one in self.copies)
+        return own or self.places.within(path) is not None
+
+
 def environments() -> tuple[Path, ...]:
     """Return the folders of this environment's packages, and of rayscale."""
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from rayscale.gate import process, relocation
 from rayscale.gate.relocation import Places
@@ -32,11 +32,13 @@ class World:
         default_factory=dict
     )  # changed names of shared ones
     _state: list[Any] | None = None
+    in_place: ClassVar[Side | Literal[""]] = ""  # the one whose turn it is
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Have this world in place for a while."""
         outside = process.take()
+        World.in_place = self.side
         try:
             self._enter()
             try:
@@ -44,6 +46,7 @@ class World:
             finally:
                 self._leave()
         finally:
+            World.in_place = ""
             process.put(outside)
 
     def _enter(self) -> None:

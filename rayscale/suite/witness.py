@@ -7,16 +7,14 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any
 
 import numpy as np
 
+from rayscale.suite.code import CodeError
 from rayscale.suite.environment import Conditions, conditions
-from rayscale.watching import watched
-
-OURS = f"{Path(__file__).resolve().parents[1]}/"  # rayscale's own folder
+from rayscale.watching import Trace, by_name, traced
 
 Span = tuple[float, float]  # begin and end, by the clock that all processes of a machine share
 Warned = tuple[type[Warning], str, str, int]  # category, text, file, line
@@ -105,30 +103,34 @@ class Overheard:
 class Watched:
     """A kernel whose code's files are noted, and what its process has imported: for a gate.
 
-    Of files, those in *folders* count; none of rayscale does.  What the process that made this has
-    imported, does not.
+    Of files, those count that the project *owns*.  What the process that made this has imported,
+    does not.
     """
 
     kernel: Callable[[Any], Any]
     case: str
-    folders: tuple[str, ...]
+    owns: Callable[[str], bool]
     maker: int = field(default_factory=os.getpid)
 
     def __call__(self, rows: Any, **more: Any) -> Any:
-        """Run the kernel on *rows* and note the files."""
+        """Run the kernel on *rows* and note the files; CodeError where an import finds nothing."""
         __tracebackhide__ = True
-        files: set[str] = set()
-        with watched(files):
-            result = self.kernel(rows, **more)
+        trace = Trace()
+        is_elsewhere = os.getpid() != self.maker
+        try:
+            with traced(trace, self.owns):
+                result = self.kernel(rows, **more)
+        except ModuleNotFoundError as error:
+            if is_elsewhere and trace.imports:
+                raise CodeError(by_name(min(trace.imports))) from error
+            raise
         tally = _tallies[self.case, get_ident()]
-        tally.files |= {one for one in files if self._counts(one)}
-        if os.getpid() != self.maker:
+        tally.files |= trace.files
+        if is_elsewhere:
             here = (getattr(one, "__file__", None) for one in list(sys.modules.values()))
-            tally.imported |= {one for one in here if isinstance(one, str) and self._counts(one)}
+            loaded = {one for one in here if isinstance(one, str) and self.owns(one)}
+            tally.imported |= trace.imports or {f"something imports {one}" for one in loaded}
         return result
-
-    def _counts(self, file: str) -> bool:
-        return file.startswith(self.folders) and not file.startswith(OURS)
 
 
 def count(rows: Any) -> int:
