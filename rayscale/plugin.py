@@ -68,6 +68,9 @@ def pytest_load_initial_conftests(
     The ini file is read by now, and no conftest.py is imported.
     """
     short = bool(early_config.getini("rayscale"))
+    gates = ("--rayscale-against", *(["--against"] if short else []))
+    if any(word.startswith(gates) for word in args):
+        _demand_benchmark(early_config)
     if short:
         _add_short(parser)
     if short or any(word.startswith("--rayscale-") for word in args):
@@ -80,6 +83,15 @@ def pytest_load_initial_conftests(
         if short:
             _refuse_a_double(error)
         raise
+
+
+def _demand_benchmark(config: pytest.Config) -> None:
+    """Raise UsageError where a gate has no pytest-benchmark: its options would be unknown."""
+    if not config.pluginmanager.has_plugin("benchmark"):
+        raise pytest.UsageError(
+            "a gate compares what pytest-benchmark times, and it is not loaded ('-p no:benchmark', "
+            "or PYTEST_DISABLE_PLUGIN_AUTOLOAD); add '-p benchmark' to the command"
+        )
 
 
 def _add_short(parser: pytest.Parser) -> None:

@@ -14,8 +14,8 @@ import pytest
 from greenlet import greenlet
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from rayscale.gate import lenient
 from rayscale.gate.calls import Call, put_down
+from rayscale.gate.lenient import Bearing
 from rayscale.gate.overruled import OF_EACH_SESSION
 from rayscale.gate.relocation import Owned
 
@@ -75,15 +75,15 @@ class Answer:
 
 @dataclass(eq=False)  # pytest keeps plug-ins in sets
 class Half:
-    """The plug-in of one session; *is_base* where names that the base lacks are to be borne."""
+    """The plug-in of one session."""
 
-    is_base: bool
     is_first: bool  # whether this session began first: it ends last
     seed: int
     root: Path  # of its world's copy
     owns: Owned  # whether a file is the project's
     outside: greenlet
     common: dict[str, Any]  # what both sessions share, such as a cluster, by its kind
+    bearing: Bearing
     reports: list[pytest.TestReport] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     chosen: Sequence[int] = ()  # the tests that run, in order, by their number
@@ -121,11 +121,9 @@ class Half:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(
-        self, collector: pytest.Collector
+        self,
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Have the base's benchmarks import names that the base lacks; note what cannot be."""
-        if self.is_base and isinstance(collector, pytest.Module):
-            lenient.import_again(collector)
+        """Note what cannot be collected."""
         report = yield
         if report.failed:
             text = str(report.longrepr).strip().splitlines()
@@ -136,6 +134,7 @@ class Half:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Leave what is not compared out, and put the rest in the order of both sessions."""
         items = [one for one in session.items if "benchmark" in getattr(one, "fixturenames", ())]
+        self.bearing.end()
         self.ask(Collected([_test(one) for one in items]))
         session.items[:] = [items[number] for number in self.chosen]
         for item in session.items:
@@ -199,5 +198,6 @@ def _test(item: pytest.Item) -> Test:
 
 def run(half: Half, arguments: Sequence[str]) -> Ended:
     """Run the session, as a greenlet does; each event is handed out as it comes."""
+    half.bearing.begin()
     code = pytest.main(list(arguments), plugins=[half])
     return Ended(int(code), half.reason)

@@ -21,6 +21,11 @@ def difference(base: Call, head: Call) -> str | None:
     return None
 
 
+def given(call: Call) -> list[Any]:
+    """Return what *call* passes on: its arguments, and what its function brings along."""
+    return [*call.arguments, *call.keywords.values(), *_held(call.function)]
+
+
 def _held(function: Callable[..., Any]) -> list[Any]:
     """Return what a function brings along: a partial's arguments, a closure's values, defaults."""
     if isinstance(function, partial):

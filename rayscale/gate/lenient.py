@@ -1,17 +1,19 @@
 """How the base's world bears the head's benchmarks: a name that it lacks fails when it is used.
 
-A new benchmark imports a new function at the top of its file.  In the base that import would fail,
-and with it all benchmarks of the file.  So where a file cannot be imported, it is imported once
-more with placeholders for what is missing; a test that uses one of them is new.
+A new benchmark imports a new function at the top of its file, or of its conftest.py.  In the base
+that import would fail, and with it all benchmarks of the file.  So what benchmarks import and the
+base lacks is replaced by placeholders; a test that uses one of them is new.
 """
 
+import ast
 import builtins
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
-
-import pytest
 
 
 class MissingError(Exception):
@@ -19,22 +21,37 @@ class MissingError(Exception):
 
 
 class Missing(ModuleType):
-    """A placeholder for what the base lacks: a function, a class, or a module."""
+    """A placeholder for what the base lacks: a function, a class, a module, a value."""
 
     def __getattr__(self, name: str) -> "Missing":
         if name.startswith("__"):
             raise AttributeError(name)
         return Missing(f"{self.__name__}.{name}")
 
-    def __call__(self, *_: object, **__: object) -> NoReturn:
-        """Say that it is missing."""
-        raise MissingError(self.__name__)
 
-    def __mro_entries__(self, _: object) -> NoReturn:
-        raise MissingError(self.__name__)
+def _refuse(self: Missing, *_: object, **__: object) -> NoReturn:
+    """Say that it is missing."""
+    raise MissingError(self.__name__)
 
-    def __iter__(self) -> NoReturn:
-        raise MissingError(self.__name__)
+
+def _pass_on(self: Missing, *_: object) -> Missing:
+    """Return what a file computes at its top from what is missing: it is missing, too."""
+    if not isinstance(getattr(builtins.__import__, "__self__", None), Bearing):
+        raise MissingError(self.__name__)  # all files are imported
+    return self
+
+
+# What a placeholder is used for, and cannot be; and what files compute at their top.
+for _use in (
+    *("call", "mro_entries", "instancecheck", "subclasscheck", "enter", "exit", "await", "iter"),
+    *("len", "contains", "bool", "index", "int", "float", "complex", "lt", "le", "gt", "ge"),
+):
+    setattr(Missing, f"__{_use}__", _refuse)
+for _use in ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "or"):
+    setattr(Missing, f"__{_use}__", _pass_on)
+    setattr(Missing, f"__r{_use}__", _pass_on)
+for _use in ("getitem", "neg", "pos", "invert"):
+    setattr(Missing, f"__{_use}__", _pass_on)
 
 
 class _Partly(ModuleType):
@@ -48,61 +65,83 @@ class _Partly(ModuleType):
         return getattr(self._module, name, Missing(f"{self.__name__}.{name}"))
 
 
-def import_again(collector: pytest.Module) -> None:
-    """Import the file of *collector*; where that fails, once more with placeholders.
+@dataclass(frozen=True)
+class Bearing:
+    """Has the imports of *files* bear what is missing, while they are collected.
 
-    Where that fails, too, the collector will say why.
+    An import in a ``try`` has a way of its own to go on, and is left alone.
     """
-    try:
-        collector.obj  # noqa: B018 - it is imported
-    except (collector.CollectError, MissingError) as error:
-        if isinstance(error.__cause__, ImportError):
-            with _placeholders():
-                try:
-                    collector.obj  # noqa: B018 - it is imported
-                except (collector.CollectError, MissingError):
-                    return
-    except BaseException:  # noqa: BLE001 - the collector meets it again, and reports it
-        return
 
+    files: frozenset[str]
+    real: Callable[..., Any] = builtins.__import__
 
-@contextmanager
-def _placeholders() -> Iterator[None]:
-    """Have each import of this thread bear what is missing."""
-    real = builtins.__import__
+    def begin(self) -> None:
+        """Have imports go through this, if there are files."""
+        if self.files:
+            builtins.__import__ = self._import
 
-    def bearing(
+    def end(self) -> None:
+        """Have imports go as they did before."""
+        builtins.__import__ = self.real
+
+    def _import(
+        self,
         name: str,
         globals: Mapping[str, Any] | None = None,  # noqa: A002 - as Python calls it
         locals: Mapping[str, Any] | None = None,  # noqa: A002 - as Python calls it
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> Any:
+        file, line = (globals or {}).get("__file__"), sys._getframe(1).f_lineno  # noqa: SLF001 - documented
+        names = [one for one in fromlist or () if one != "*"]
         try:
-            module = real(name, globals, locals, fromlist or (), level)
+            module = self.real(name, globals, locals, fromlist or (), level)
         except ModuleNotFoundError as error:
+            if file not in self.files or _is_tried(file, line):
+                raise
             return Missing(error.name or name)
-        if fromlist and any(one != "*" and not hasattr(module, one) for one in fromlist):
-            return _Partly(module)
+        if file in self.files and not all(hasattr(module, one) for one in names):
+            return module if _is_tried(file, line) else _Partly(module)
         return module
 
-    builtins.__import__ = bearing
-    try:
-        yield
-    finally:
-        builtins.__import__ = real
+
+def _is_tried(file: str, line: int) -> bool:
+    """Tell whether the *line* of a file of code is in a ``try`` that has handlers."""
+    with suppress(OSError, SyntaxError, ValueError):
+        tree = ast.parse(Path(file).read_bytes())
+        tries = (one for one in ast.walk(tree) if isinstance(one, ast.Try) and one.handlers)
+        bodies = [part for one in tries for part in one.body]
+        return any(one.lineno <= line <= (one.end_lineno or one.lineno) for one in bodies)
+    return False
 
 
-def lacks(error: BaseException | None) -> str | None:
+def lacks(error: BaseException | None, files: Collection[str] = ()) -> str | None:
     """Return what the base lacks, if that is what *error* says.
+
+    A name, or an attribute, is lacking where code of one of *files*, the benchmarks', asks for it.
 
     >>> lacks(MissingError("mylib.new")), lacks(ValueError("new"))
     ('mylib.new', None)
     """
-    if isinstance(error, MissingError):
-        return str(error)
-    if isinstance(error, ImportError):
+    if isinstance(error, MissingError | ImportError):
         return str(error)
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType | type):
         return f"{error.obj.__name__}.{error.name}"
+    if isinstance(error, AttributeError) and _raised_in(error) in files:
+        return f"{type(error.obj).__name__}.{error.name}"
+    if isinstance(error, NameError) and _raised_in(error) in files:
+        return error.name
     return None
+
+
+def _raised_in(error: BaseException) -> str:
+    """Return the file of the code that raised *error*."""
+    trace, file = error.__traceback__, ""
+    while trace is not None:
+        file, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
+    return file
+
+
+def held(values: Iterable[Any]) -> str | None:
+    """Return the name of a placeholder among *values*, if there is one."""
+    return next((one.__name__ for one in values if isinstance(one, Missing)), None)

@@ -22,13 +22,14 @@ from rayscale.gate import calls, half, inputs, matching, pairs, process, sharing
 from rayscale.gate.calls import Call
 from rayscale.gate.evidence import Judge
 from rayscale.gate.half import Answer, Arrived, Collected, Ended, Event, Finished, Half
-from rayscale.gate.lenient import lacks
+from rayscale.gate.lenient import Bearing, held, lacks
 from rayscale.gate.relocation import Owned, Places
 from rayscale.gate.terms import Terms
 from rayscale.gate.worlds import Side, World
 from rayscale.watching import Trace, by_name, watched
 
 BROKEN = (3, 4)  # pytest's exit codes of an error inside it, and of a wrong request
+LAST_WORDS = 12  # lines of what a session printed
 SIDES: tuple[Side, Side] = ("base", "head")
 
 
@@ -192,7 +193,9 @@ class Lockstep:
         self, both: Mapping[Side, Call], first: dict[Side, Answer]
     ) -> tuple[tuple[str, str] | None, list[str]]:
         """Watch one call of each, results to *first*; return why not to compare, and notes."""
-        notes = []
+        notes: list[str] = []
+        if (name := held(inputs.given(both["base"]))) is not None:
+            return ("new", f"the base lacks {name}"), notes
         if (name := inputs.difference(both["base"], both["head"])) is not None:
             notes.append(f"its {name} differ between base and head: are they drawn unseeded?")
         files: dict[Side, set[str]] = {}
@@ -262,7 +265,7 @@ class Lockstep:
         if "failed" in _outcomes(head):
             return replace(seen, kind="failed", why="") if seen.kind != "failed" else seen
         if isinstance(base, Finished) and "failed" in _outcomes(base):
-            if (name := lacks(base.error)) is not None:
+            if (name := lacks(base.error, self.seats["base"].half.bearing.files)) is not None:
                 return replace(seen, kind="new", why=f"the base lacks {name}")
             why = _words(base.error) if base.error else "its test fails"
             return replace(seen, kind="changed", why=why)
@@ -288,14 +291,15 @@ def _seat(
     """Return a world, and a session that is not yet begun."""
     copy = Path(request.copies[side])
     world = World(side, copy, shared)
+    borne = [str(copy / one) for one in request.yardstick] if side == "base" else []
     own = Half(
-        is_base=side == "base",
         is_first=side == request.first,
         seed=request.seed,
         root=copy,
         owns=_owned(request, places),
         outside=getcurrent(),
         common=common,
+        bearing=Bearing(frozenset(borne)),
     )
     folder = Path(places.moved(request.folder, copy))
     arguments = [one.replace(request.tree, str(copy)) for one in request.arguments]
@@ -304,11 +308,26 @@ def _seat(
     def run(_: object) -> Ended:
         worlds.prepare(world, places, list(request.path), folder)
         half.seed_all(request.seed)
-        return half.run(own, arguments)
+        return _explained(half.run(own, arguments), side, copy.parent / "log")
 
     session = greenlet(run)
     session.gr_context = contextvars.copy_context()
     return Seat(world, own, session)
+
+
+def _explained(ended: Ended, side: Side, log: Path) -> Ended:
+    """Return how a session *ended*; where that was an error of its own, with its last words."""
+    if ended.code not in BROKEN:
+        return ended
+    sys.stdout.flush()
+    sys.stderr.flush()
+    words = ended.reason or "\n".join(_last_lines(log, LAST_WORDS))
+    return replace(ended, reason=f"the {side}'s session failed with {ended.code}:\n{words}")
+
+
+def _last_lines(file: Path, number: int) -> list[str]:
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [one for one in lines if one.strip()][-number:]
 
 
 def _owned(request: Request, places: Places) -> Owned:

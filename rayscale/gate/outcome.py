@@ -131,18 +131,21 @@ class Outcome:
             self._second(value)
         elif kind == "ended" and value["code"] == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
+        elif kind == "ended" and value["code"] == pytest.ExitCode.USAGE_ERROR:
+            raise pytest.UsageError(f"--against: {self._here(value['reason'])}")
         elif kind == "ended" and value["code"]:
-            pytest.exit(f"{value['reason']}", returncode=value["code"])
+            pytest.exit(self._here(value["reason"]), returncode=value["code"])
 
     def _collected(self, value: Mapping[str, Any]) -> None:
         broken = value["broken"]
         for file, why in broken["head"].items():
-            self._say(f"{file}: {why}")
+            self._say(f"{file}: {self._here(why)}")
         if broken["head"]:
             raise self.session.Interrupted(
                 f"{count(len(broken['head']), 'error')} during collection"
             )
-        self.sharing = self.session.testscollected = len(value["cases"])
+        self.sharing = len(value["cases"])
+        self.session.testscollected = self.sharing + len(value["new"])
         _, gone, _ = match(self.before, [Test(**one) for one in value["tests"]])
         self.gone = list(dict.fromkeys([*value["gone"], *(one.id for one in gone)]))
         self.others += [(name, "removed") for name in self.gone]
@@ -232,7 +235,7 @@ class Outcome:
 
     def _other(self, seen: Mapping[str, Any], kind: str, why: str) -> None:
         """Report a case that has no verdict."""
-        name = seen["id"]
+        name, why = seen["id"], self._here(why)
         if kind == "failed":
             self.others.append((name, f"failed: {why}" if why else "failed"))
             self._report(seen, "failed" if why else None, f"{name}: {why}", [])
@@ -279,8 +282,8 @@ class Outcome:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=seen["id"], location=reports[0].location)
 
-    def _here(self, report: Mapping[str, Any]) -> Any:
-        """Return a report with the working tree's paths in the place of the copies'."""
+    def _here(self, report: Any) -> Any:
+        """Return a report, or text, with the working tree's paths in the place of the copies'."""
         copies = (str(self.copies.base), str(self.copies.head))
         return _replaced(report, copies, str(self.session.config.rootpath))
 

@@ -89,7 +89,10 @@ def share(now: Callable[[], str], owns: Callable[[str], bool]) -> None:
 
 
 def _join(ray: Any, members: Members) -> None:
-    for name, method in (("init", functools.partial(members.init, ray)), ("shutdown", members.shutdown)):
+    for name, method in (
+        ("init", functools.partial(members.init, ray)),
+        ("shutdown", members.shutdown),
+    ):
         real = getattr(ray, name)
         setattr(ray, name, functools.wraps(real)(functools.partial(method, real)))
 
@@ -111,7 +114,8 @@ def tasks_watched(trace: Trace, owns: Callable[[str], bool]) -> Iterator[None]:
     if module is None:
         yield
         return
-    kind, collectors = module.RemoteFunction, []
+    kind = module.RemoteFunction
+    collectors: list[Any] = []
     submit = kind._remote  # noqa: SLF001 - see above
 
     def submit_watched(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -301,19 +301,107 @@ def test_whole_interface_of_pytest_benchmark_is_compared(tmp_path: Path) -> None
     assert run.exit_code == 1
 
 
-def test_what_only_the_head_has_is_new(tmp_path: Path) -> None:
-    """A function that the base lacks makes its case new; the others of its file are compared."""
-    own = project(tmp_path, FLAT)
-    new = "\nfrom mylib.code import added\n\ndef test_added(benchmark):\n    benchmark(added)\n"
-    own.change(
+ADDED = WORK + "\ndef added():\n    return work()\n"
+NEW = "\ndef test_added(benchmark):\n    benchmark(added)\n"
+FIXTURE = """
+import pytest
+from mylib import later
+from mylib.code import added as new
+
+@pytest.fixture
+def added():
+    assert later
+    return new
+"""
+TRIED = """
+try:
+    from mylib.code import added
+except ImportError:
+    from mylib.code import work as added
+"""
+LATER = {"mylib/code.py": ADDED, "mylib/later.py": "ONE = 1"}
+# What the head has: new files, and what it says of the base.
+NEWS: Mapping[str, tuple[Mapping[str, str], str]] = {
+    "in its own file": (
+        {"tests/test_speed.py": f"{BENCHMARK}\nfrom mylib.code import added\n{NEW}"},
+        "the base lacks mylib.code.added",
+    ),
+    "a constant": (
         {
-            "mylib/code.py": WORK + "\ndef added():\n    return work()\n",
-            "tests/test_speed.py": BENCHMARK + new,
-        }
-    )
+            "tests/test_speed.py": f"{BENCHMARK}\nfrom mylib.later import ONE\nTWO = ONE + 1\n"
+            + NEW.replace("(added)", "(lambda: work(TWO))")
+        },
+        "the base lacks mylib.later",
+    ),
+    "an argument": (
+        {
+            "tests/test_speed.py": f"{BENCHMARK}\nfrom mylib.code import added\n"
+            + NEW.replace("(added)", "(lambda number: work(), added)")
+        },
+        "the base lacks mylib.code.added",
+    ),
+    "a method": (
+        {
+            "mylib/code.py": f"{ADDED}\nclass Thing:\n    more = staticmethod(work)\n",
+            "tests/test_speed.py": BENCHMARK
+            + NEW.replace("(added)", "(Thing().more)").replace(
+                "\ndef", "from mylib.code import *\n\ndef"
+            ),
+        },
+        "the base lacks Thing",
+    ),
+    "in conftest.py": (
+        {
+            "conftest.py": FIXTURE,
+            "tests/test_speed.py": BENCHMARK + NEW.replace("benchmark)", "benchmark, added)"),
+        },
+        "the base lacks mylib.",
+    ),
+    "in a helper": (
+        {
+            "tests/helper.py": "from mylib.code import added\nfrom mylib import later\n",
+            "tests/test_speed.py": f"{BENCHMARK}\nfrom helper import added\n{NEW}",
+        },
+        "the base lacks mylib.code.added",
+    ),
+    "in the test": (
+        {
+            "tests/test_speed.py": BENCHMARK
+            + NEW.replace("    bench", "    from mylib.code import added\n    bench")
+        },
+        "the base lacks cannot import name 'added'",
+    ),
+}
+
+
+@pytest.mark.parametrize("place", NEWS)
+def test_what_only_the_head_has_is_new(place: str, tmp_path: Path) -> None:
+    """What the base lacks makes the cases that use it new; all others are compared."""
+    files, lacking = NEWS[place]
+    own = project(tmp_path, FLAT)
+    own.change(LATER | dict(files))
     run = own.gate()
-    assert (run.exit_code, own.verdicts) == (0, {"test_work": "same", "test_added": "skipped"})
-    assert "new: the base lacks mylib.code.added" in run.output
+    assert own.verdicts == {"test_work": "same", "test_added": "skipped"}, run.output
+    assert run.exit_code == 0
+    assert f"new: {lacking}" in run.output
+
+
+def test_import_with_another_way_is_left_alone(tmp_path: Path) -> None:
+    """A benchmark that does without what the base lacks is compared."""
+    own = project(tmp_path, FLAT)
+    own.change(LATER | {"tests/test_speed.py": BENCHMARK + TRIED + NEW})
+    assert own.gate().exit_code == 0
+    assert own.verdicts == {"test_work": "same", "test_added": "same"}
+
+
+def test_session_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    """A conftest.py that calls what the base lacks ends the gate, in its own words."""
+    own = project(tmp_path, FLAT)
+    own.change(LATER | {"conftest.py": "from mylib.code import added\nadded()\n"})
+    run = own.gate()
+    assert run.exit_code == 4
+    assert "the base's session failed with 4" in run.output
+    assert "MissingError: mylib.code.added" in run.output
 
 
 def test_base_that_fails_otherwise_is_changed(tmp_path: Path) -> None:

@@ -84,7 +84,9 @@ def test_both_sides_use_one_cluster_each_with_its_own_code(tmp_path: Path) -> No
 
 def test_import_in_a_task_is_refused_with_its_line(tmp_path: Path) -> None:
     """A worker that imports the project would run one revision for both."""
-    inner = CODE.replace("    return amounts.ONE", "    from mylib import amounts\n    return amounts.ONE")
+    inner = CODE.replace(
+        "    return amounts.ONE", "    from mylib import amounts\n    return amounts.ONE"
+    )
     own = project(tmp_path, RAYS | {"mylib/code.py": inner})
     run = own.gate("-k", "of_the_library", variables=found_by_workers(tmp_path))
     assert run.exit_code == 1
