@@ -6,6 +6,8 @@ from pathlib import Path
 from rayscale.gate.relocation import Places
 from rayscale.gate.worlds import World
 
+SOURCES = (".", "src", "lib")  # where a project's packages usually are
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -22,6 +24,17 @@ class Judge:
         """Return the files among *files* that belong to the *other* world, or to the tree."""
         tree = {str(one) for file in files if _is_file(file) and (one := self.places.within(file))}
         return _under(other.copy, files) | tree
+
+    def installed(self, world: World, files: set[str]) -> Path | None:
+        """Return a file of the environment that ran where the *world*'s own was meant to.
+
+        Its path there, such as ``mylib/code.py``, is that of a file of the copy.
+        """
+        for file in sorted(filter(_is_file, files)):
+            folder, found, name = file.rpartition("/site-packages/")
+            if found and any((world.copy / one / name).is_file() for one in SOURCES):
+                return Path(folder, "site-packages", name)
+        return None
 
 
 def _is_file(name: str) -> bool:

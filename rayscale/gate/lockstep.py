@@ -30,6 +30,12 @@ from rayscale.watching import Trace, by_name, watched
 
 BROKEN = (3, 4)  # pytest's exit codes of an error inside it, and of a wrong request
 LAST_WORDS = 12  # lines of what a session printed
+# Why nothing of the project ran, and how to mend it.
+INSTALLED = (
+    "{} is an installed copy; 'pip install -e .', or the folder of the code in pytest's setting "
+    "'pythonpath', has the benchmarks import the project's own files"
+)
+ELSEWHERE = "the call runs installed packages or built code alone, or works in a subprocess"
 SIDES: tuple[Side, Side] = ("base", "head")
 
 
@@ -216,7 +222,9 @@ class Lockstep:
             if foreign := self.judge.foreign(others, files[side]):  # type: ignore[index]  # the same
                 return "failed", f"the {side} ran {min(foreign)} of another copy"
             if not self.judge.own(world, files[side]):  # type: ignore[index]  # the same
-                return "not compared", f"nothing of the project ran in the {side}"
+                found = self.judge.installed(world, files[side])  # type: ignore[index]  # the same
+                why = INSTALLED.format(found) if found else ELSEWHERE
+                return "not compared", f"nothing of the project ran: {why}"
         return None
 
     def _call(self, side: Side, call: Callable[[], Any], *, again: bool) -> Any:

@@ -14,6 +14,7 @@ import pytest
 
 from rayscale.gate import loadings, verdicts
 from rayscale.gate.half import Test
+from rayscale.gate.lasting import Lasting
 from rayscale.gate.loadings import LoadingError
 from rayscale.gate.lockstep import Request as LoadingRequest
 from rayscale.gate.matching import match
@@ -54,7 +55,12 @@ class Outcome:
     suspects: list[Suspect] = field(default_factory=list)
     before: list[Test] = field(default_factory=list)  # what the base's own files have, if others
     sharing: int = 0
+    lasting: Lasting = field(init=False)
     unseen: list[str] = field(default_factory=list)  # why nothing of the project ran, case by case
+
+    def __post_init__(self) -> None:
+        """Look up how long the cases took in the last gate."""
+        self.lasting = Lasting(getattr(self.session.config, "cache", None))
 
     @property
     def names(self) -> list[str]:
@@ -78,6 +84,7 @@ class Outcome:
         for suspect in self.suspects:  # no second loading came to them
             self._judge(suspect.seen, suspect.loadings)
         self.suspects = []
+        self.lasting.keep()
 
     def _load(
         self,
@@ -125,10 +132,9 @@ class Outcome:
             self._say("the base's own files cannot be collected; what was removed is not listed")
         elif kind == "collected" and is_first:
             self._collected(value)
-        elif kind == "case" and is_first:
-            self._first(value)
         elif kind == "case":
-            self._second(value)
+            self.lasting.note(value["id"])
+            (self._first if is_first else self._second)(value)
         elif kind == "ended" and value["code"] == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
         elif kind == "ended" and value["code"] == pytest.ExitCode.USAGE_ERROR:
@@ -144,6 +150,8 @@ class Outcome:
             raise self.session.Interrupted(
                 f"{count(len(broken['head']), 'error')} during collection"
             )
+        tolerances = {test["id"]: self._tolerance(test) for test in value["tests"]}
+        self.tolerances = {name: tolerances[name] for name in value["cases"]}
         self.sharing = len(value["cases"])
         self.session.testscollected = self.sharing + len(value["new"])
         _, gone, _ = match(self.before, [Test(**one) for one in value["tests"]])
@@ -154,11 +162,8 @@ class Outcome:
         if not self.sharing:
             self._say("no benchmark that both sides have was collected")
         else:
-            most = duration(min(self.request.gate_budget, self.sharing * self.request.pair_budget))
-            self._say(
-                f"comparing {count(self.sharing, 'case')}, in {most} of pairs at most, and as much "
-                "again for what is suspected"
-            )
+            most = min(self.request.gate_budget, self.sharing * self.request.pair_budget)
+            self._say(self.lasting.sentence(value["cases"], most))
 
     def _unmatched(self, name: str, broken: Mapping[str, str]) -> None:
         """Note a benchmark that the base has not collected: it is new, or its file is broken."""
@@ -168,13 +173,15 @@ class Outcome:
         kind = "new" if is_new else "changed"
         self._other({"id": name, "reports": []}, kind, why)
 
+    def _tolerance(self, test: Mapping[str, Any]) -> float:
+        """Return a test's own tolerance, or that of all; UsageError where its mark has none."""
+        given = test["tolerance"]
+        where = f"{test['id']}, mark tolerance"
+        return self.request.tolerance if given is None else parse_tolerance(where, given)
+
     def _first(self, seen: Mapping[str, Any]) -> None:
-        name, kind = seen["id"], seen["kind"]
-        where = f"{name}, mark tolerance"
-        given = seen["tolerance"]
-        self.tolerances[name] = parse_tolerance(where, given) if given else self.request.tolerance
-        if kind != "compared":
-            self._other(seen, kind, seen["why"])
+        if seen["kind"] != "compared":
+            self._other(seen, seen["kind"], seen["why"])
             return
         loading = _loading(seen)
         if self._gated(seen, [loading]).is_suspected:

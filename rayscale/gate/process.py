@@ -111,11 +111,14 @@ def _put_streams(kept: list[int]) -> None:
         os.close(own)
 
 
-def _take_handlers() -> list[Any]:
-    return [signal.getsignal(one) for one in SIGNALS]
+def _take_handlers() -> tuple[int, list[Any]]:
+    """Return what signals do; loops have them write to a file, which is put aside."""
+    return signal.set_wakeup_fd(-1), [signal.getsignal(one) for one in SIGNALS]
 
 
-def _put_handlers(handlers: list[Any]) -> None:
+def _put_handlers(state: tuple[int, list[Any]]) -> None:
+    file, handlers = state
+    signal.set_wakeup_fd(file)
     for one, handler in zip(SIGNALS, handlers, strict=True):
         if handler is not None and signal.getsignal(one) is not handler:  # None: not Python's
             signal.signal(one, handler)
@@ -174,19 +177,41 @@ def _put_collector(state: tuple[bool, tuple[int, int, int], list[Any]]) -> None:
     gc.callbacks[:] = callbacks
 
 
-def _take_loop() -> tuple[Any, Any]:
-    """Return asyncio's running loop, and its policy, which knows the thread's loop."""
+def _take_loop() -> tuple[Any, Any, Any]:
+    """Return asyncio's running loop, its policy with the thread's loop, and a loop's hooks."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.14 on
-        return asyncio._get_running_loop(), asyncio.get_event_loop_policy()  # noqa: SLF001 - for who runs loops: there is no other
+        policy = asyncio.get_event_loop_policy()
+    return asyncio._get_running_loop(), policy, sys.get_asyncgen_hooks()  # noqa: SLF001 - for who runs loops: there is no other
 
 
-def _put_loop(state: tuple[Any, Any]) -> None:
-    running, policy = state
+def _put_loop(state: tuple[Any, Any, Any]) -> None:
+    running, policy, hooks = state
     asyncio._set_running_loop(running)  # noqa: SLF001 - see above
+    sys.set_asyncgen_hooks(*hooks)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         asyncio.set_event_loop_policy(policy)
+
+
+def _take_trio() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return what Trio, and sniffio, know of the run that this thread is in; they forget it."""
+    taken = []
+    for module, name in (
+        ("trio._core._run", "GLOBAL_RUN_CONTEXT"),
+        ("sniffio._impl", "thread_local"),
+    ):
+        if (found := getattr(sys.modules.get(module), name, None)) is not None:
+            own = vars(found)
+            taken.append((own, dict(own)))
+            own.clear()
+    return taken
+
+
+def _put_trio(taken: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    for own, values in taken:
+        own.clear()
+        own.update(values)
 
 
 def _take_limits() -> tuple[int, float]:
@@ -316,6 +341,7 @@ PARTS = (
     Part("locale", lambda: locale.setlocale(locale.LC_ALL), _put_locale),
     Part("garbage collector", _take_collector, _put_collector),
     Part("event loop", _take_loop, _put_loop),
+    Part("Trio's run", _take_trio, _put_trio),
     Part("limits", _take_limits, _put_limits),
 )
 

@@ -5,11 +5,13 @@ away when it ends.  In between, outside, none of either world is there.
 """
 
 import asyncio
+import functools
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Literal
@@ -18,6 +20,7 @@ from rayscale.gate import process, relocation
 from rayscale.gate.relocation import Places
 
 Side = Literal["base", "head"]
+OF_THE_GATE = ("rayscale", "pytest_benchmark")
 
 
 @dataclass
@@ -78,14 +81,27 @@ class World:
     def _owns(self, name: str, module: ModuleType) -> bool:
         """Tell whether a module that is new is this world's own: of its copy, or made by its code.
 
-        One without a file that belongs to an installed package is that package's.
+        So is a plug-in of pytest's, which may keep its session's state.  A module without a file
+        that belongs to an installed package is that package's.
         """
+        if name in plugins():
+            return True
         places = _places(module)
         if places:
             return any(Path(one).is_relative_to(self.copy) for one in places)
         top = name.partition(".")[0]
         has_loader = getattr(module, "__spec__", None) is not None
         return not has_loader and (top == name or top not in self.shared)
+
+
+@functools.cache
+def plugins() -> frozenset[str]:
+    """Return the modules of pytest's installed plug-ins, but for the gate's own and what it times.
+
+    Those are in both sessions what this process has patched.
+    """
+    found = {one.module for one in entry_points(group="pytest11")}
+    return frozenset(one for one in found if one.partition(".")[0] not in OF_THE_GATE)
 
 
 def _places(module: ModuleType) -> list[str]:

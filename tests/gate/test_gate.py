@@ -270,6 +270,17 @@ def test_in_a_running_loop(benchmark):
         return benchmark(inside)
     assert asyncio.run(here()) == 1
 
+def test_weave(benchmark):
+    benchmark.weave("mylib.code.work")
+    assert mylib.code.work() == 1
+
+@pytest.mark.anyio
+async def test_async(benchmark, anyio_backend):
+    import anyio
+    await anyio.sleep(0)
+    assert benchmark(work) == 1
+    await anyio.sleep(0)
+
 def test_random_id(benchmark):
     benchmark(work)
 
@@ -293,10 +304,8 @@ def test_whole_interface_of_pytest_benchmark_is_compared(tmp_path: Path) -> None
     run = own.gate()
     verdicts = own.verdicts
     assert verdicts.pop("test_skipped") == "skipped"
-    assert (
-        len(verdicts) == INTERFACE.count("(benchmark") + INTERFACE.count("self, benchmark") * 2 - 1
-    )
     assert set(verdicts.values()) == {"slower"}, run.output
+    assert {"test_async[asyncio]", "test_async[trio]"} <= verdicts.keys()
     assert run.output.count("its arguments differ between base and head") == 1
     assert run.exit_code == 1
 
@@ -432,7 +441,35 @@ def test_code_that_is_not_the_projects_is_refused(tmp_path: Path) -> None:
     own = project(tmp_path, FLAT | {"tests/test_speed.py": test})
     run = own.gate()
     assert run.exit_code == 4
-    assert "nothing of the project ran" in run.output
+    assert "nothing of the project ran: the call runs installed packages" in run.output
+
+
+def test_installed_copy_is_refused_with_its_place(tmp_path: Path) -> None:
+    """A package that is imported from an environment is the same on both sides."""
+    own = project(tmp_path, FLAT, '"../env/site-packages"')
+    write(tmp_path / "env" / "site-packages", {"mylib/__init__.py": "", "mylib/code.py": WORK})
+    run = own.gate(variables={"PYTHONPATH": str(tmp_path / "clock")})
+    assert run.exit_code == 4
+    assert "env/site-packages/mylib/code.py is an installed copy; 'pip install -e .'" in run.output
+
+
+@pytest.mark.parametrize("switch", [["-p", "no:benchmark"], []])
+def test_gate_without_pytest_benchmark_says_what_to_add(switch: list[str], tmp_path: Path) -> None:
+    """Its options would be unknown: one sentence has what makes the command work."""
+    own = project(tmp_path, FLAT)
+    variables = {} if switch else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    run = own.gate(*(switch or ["-p", "rayscale.plugin"]), variables=variables)
+    assert run.exit_code == 4
+    assert "add '-p benchmark' to the command" in run.output
+
+
+def test_tolerance_that_makes_no_sense_is_refused_before_any_case(tmp_path: Path) -> None:
+    """A mark is read when all is collected."""
+    marked = "\n@pytest.mark.tolerance('1%')\ndef test_marked(benchmark):\n    benchmark(work)\n"
+    own = project(tmp_path, FLAT | {"tests/test_speed.py": BENCHMARK + marked})
+    run = own.gate()
+    assert (run.exit_code, own.verdicts) == (4, {})
+    assert "test_speed.py::test_marked, mark tolerance: 1% is below 2 %" in run.output
 
 
 def test_slower_that_is_meant_passes(tmp_path: Path) -> None:
