@@ -127,8 +127,10 @@ class Gating:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail where the head lacks what the base has, if that is asked for."""
+        """Fail where nothing was compared; where the head lacks what the base has, on request."""
         passed = session.exitstatus == pytest.ExitCode.OK
+        if self.outcome and self.outcome.refusal and passed:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if self.outcome and self.outcome.gone and self.request.removed_fails and passed:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -148,6 +150,8 @@ class Gating:
             own.cases, own.others, own.promise(), width=max(width(), longest + WIDTH)
         )
         terminalreporter.write(text)
+        if own.refusal:
+            terminalreporter.write_line(f"ERROR: nothing is compared: {own.refusal}", red=True)
         for warning in own.warnings():
             terminalreporter.write_line(f"warning: {warning}")
         terminalreporter.write_line(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rayscale.gate import loadings, verdicts
+from rayscale.gate import loadings, surroundings, verdicts
 from rayscale.gate.half import Test
 from rayscale.gate.lasting import Lasting
 from rayscale.gate.loadings import LoadingError
@@ -24,6 +24,7 @@ from rayscale.gate.terms import Terms
 from rayscale.gate.trees import Copies
 from rayscale.gate.verdicts import GatedCase
 from rayscale.intervals import Interval
+from rayscale.machine import usable_cpus
 from rayscale.text import count, duration
 from rayscale.verdict import CONFIDENCE
 
@@ -63,6 +64,11 @@ class Outcome:
         self.lasting = Lasting(getattr(self.session.config, "cache", None))
 
     @property
+    def refusal(self) -> str:
+        """Why no case could be compared, if it is the same for all."""
+        return self.unseen[0] if self.sharing and len(self.unseen) == self.sharing else ""
+
+    @property
     def names(self) -> list[str]:
         """All cases' names."""
         return [*(one.name for one in self.cases), *(name for name, _ in self.others)]
@@ -74,8 +80,6 @@ class Outcome:
             self._load({"base": str(self.copies.before)}, "base", None)
         first = self.coin.choice(SIDES)
         self._load(copies, first, None)
-        if self.sharing and len(self.unseen) == self.sharing:
-            raise pytest.UsageError(f"--against: {self.unseen[0]}")
         if self.suspects and not self.session.shouldfail:
             self._say(f"{count(len(self.suspects), 'case')} suspected: loaded once more")
             seen = [one.seen for one in self.suspects]
@@ -208,7 +212,10 @@ class Outcome:
         terms = self._terms(name)
         every = all_pairs(terms, loads)
         pairs = [pair for one in loads for pair in one.pairs]
-        notes = list(seen["notes"])
+        spent = sum(one.spent for one in loads)
+        lost = sum(pair.lost for pair in pairs)
+        load = max(one.load for one in loads)
+        notes = [*seen["notes"], *surroundings.notes(lost, spent, load, usable_cpus())]
         if not pairs:
             notes.append(f"it needs {duration(loads[0].needed)} or more")
         return GatedCase(

@@ -36,4 +36,5 @@ OF_EACH_SESSION: Mapping[str, Any] = {name: value for name, (_, value) in IN_THE
     "newfirst": False,
     "stepwise": False,
     "usepdb": False,
+    "session_timeout": 10**9,  # seconds; none would be what the ini file says
 }

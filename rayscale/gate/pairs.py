@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from rayscale.gate import surroundings
 from rayscale.gate.sequential import SlowdownTest, shows
 from rayscale.gate.terms import Terms
 from rayscale.verdict import CONFIDENCE
@@ -46,6 +47,7 @@ class Pair:
     base: float
     head: float
     head_first: bool
+    lost: float = 0.0  # seconds of all CPUs that others had meanwhile
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Loading:
     calls: int  # of each observation
     spent: float  # seconds, with those of warming up
     needed: float  # seconds that the fewest pairs which can decide anything take
+    load: float = 0.0  # the machine's, at the end
 
     def test(self, terms: Terms) -> SlowdownTest:
         """Return the test of these pairs, in their order."""
@@ -110,7 +113,7 @@ def compare(
                 break
             pairs.append(take_pair(arms, calls, coin))
             test.add(base=pairs[-1].base, head=pairs[-1].head)
-    return Loading(pairs, calls, clock() - start, FEWEST * each)
+    return Loading(pairs, calls, clock() - start, FEWEST * each, surroundings.load())
 
 
 @contextmanager
@@ -146,11 +149,12 @@ def calls_of(cost: Cost, budget: float) -> int:
 
 def take_pair(arms: Arms, calls: int, coin: random.Random) -> Pair:
     """Observe both arms, *calls* calls each, in an order drawn now."""
+    before = surroundings.lost()
     head_first = coin.random() < 0.5
     first = arms[head_first](calls).inside
     second = arms[not head_first](calls).inside
     base, head = (second, first) if head_first else (first, second)
-    return Pair(base, head, head_first)
+    return Pair(base, head, head_first, surroundings.lost() - before)
 
 
 def _warm_up(arms: Arms, coin: random.Random, clock: Clock, budget: float) -> tuple[int, Cost]:

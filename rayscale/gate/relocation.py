@@ -114,7 +114,21 @@ def path(places: Places, copy: Path, entries: Sequence[str]) -> list[str]:
     The folder of ``rayscale``, where it is installed from the tree itself, is moved, too:
     rayscale is loaded already.
     """
-    return [places.moved(entry, copy) for entry in entries]
+    moved = [places.moved(entry, copy) for entry in entries]
+    for entry, own in zip(entries, moved, strict=True):
+        if Path(entry).is_dir() and not Path(own).exists():
+            _link(places, Path(entry), Path(own), copy)
+    return moved
+
+
+def _link(places: Places, folder: Path, own: Path, copy: Path) -> None:
+    """Make *own*, in *copy*, of links as *folder* is: of an editable install of the strict kind."""
+    for file in folder.rglob("*"):
+        target = Path(places.moved(os.path.realpath(file), copy))
+        if file.is_symlink() and target.is_relative_to(copy) and target.is_file():
+            link = own / file.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(os.path.relpath(target, link.parent))  # copies change places
 
 
 def finders(places: Places, copy: Path, given: Sequence[Any]) -> list[Any]:

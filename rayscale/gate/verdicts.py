@@ -124,12 +124,14 @@ def promise(false_alarm: float, tolerances: Sequence[float], miss: float) -> str
     call is called not slower with at most 1 % chance per case. Medians are compared: rare slow
     calls, and work left behind for later, are not seen.
     """
+    number = len(tolerances)
+    where = "in this case" if number == 1 else f"among these {count(number, 'case')}"
     slowdown = " or ".join(map(share, sorted(set(tolerances))))
     if len(set(tolerances)) > 1:
         slowdown = f"its case's tolerance, {slowdown},"
     return (
-        f"At most {share(false_alarm)} chance of any false alarm among these "
-        f"{count(len(tolerances), 'case')}. Code slower by {slowdown} or more in every\ncall is "
+        f"At most {share(false_alarm)} chance of any false alarm {where}. "
+        f"Code slower by {slowdown} or more in every\ncall is "
         f"called not slower with at most {share(miss)} chance per case. Medians are compared: "
         "rare slow\ncalls, and work left behind for later, are not seen."
     )
