@@ -5,9 +5,8 @@ import random
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
@@ -18,15 +17,13 @@ from rayscale.gate.lasting import Lasting
 from rayscale.gate.loadings import LoadingError
 from rayscale.gate.lockstep import Request as LoadingRequest
 from rayscale.gate.matching import match
-from rayscale.gate.pairs import Loading, Pair, all_pairs
+from rayscale.gate.pairs import Loading, Pair
 from rayscale.gate.request import SAFE_TOLERANCE, Request, parse_tolerance
 from rayscale.gate.terms import Terms
 from rayscale.gate.trees import Copies
 from rayscale.gate.verdicts import GatedCase
-from rayscale.intervals import Interval
 from rayscale.machine import usable_cpus
 from rayscale.text import count, duration
-from rayscale.verdict import CONFIDENCE
 
 SIDES = ("base", "head")
 
@@ -209,27 +206,13 @@ class Outcome:
 
     def _gated(self, seen: Mapping[str, Any], loads: Sequence[Loading]) -> GatedCase:
         name = seen["id"]
-        terms = self._terms(name)
-        every = all_pairs(terms, loads)
-        pairs = [pair for one in loads for pair in one.pairs]
+        own = verdicts.gated(name, self._terms(name), loads)
         spent = sum(one.spent for one in loads)
-        lost = sum(pair.lost for pair in pairs)
+        lost = sum(pair.lost for one in loads for pair in one.pairs)
         load = max(one.load for one in loads)
-        notes = [*seen["notes"], *surroundings.notes(lost, spent, load, usable_cpus())]
-        if not pairs:
-            notes.append(f"it needs {duration(loads[0].needed)} or more")
-        return GatedCase(
-            name=name,
-            base=median([pair.base for pair in pairs]) if pairs else float("nan"),
-            head=median([pair.head for pair in pairs]) if pairs else float("nan"),
-            ratio=every.ratio,
-            interval=every.interval(CONFIDENCE) if pairs else Interval(0.0, float("inf")),
-            tests=tuple(one.test(terms).verdict for one in loads),
-            pairs=tuple(len(one.pairs) for one in loads),
-            tolerance=terms.tolerance,
-            meant=name in self.request.allow_slower,
-            notes=tuple(notes),
-        )
+        around = surroundings.notes(lost, spent, load, usable_cpus())
+        meant = name in self.request.allow_slower
+        return replace(own, meant=meant, notes=(*seen["notes"], *own.notes, *around))
 
     def _judge(self, seen: Mapping[str, Any], loads: Sequence[Loading]) -> None:
         """Report a case with its verdict."""

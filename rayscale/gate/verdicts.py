@@ -3,14 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from rich import box
 from rich.table import Table
 
+from rayscale.gate.pairs import Loading, all_pairs
 from rayscale.gate.sequential import shows
+from rayscale.gate.terms import Terms
 from rayscale.intervals import Interval
 from rayscale.text import count, duration, printed, share
-from rayscale.verdict import WORST_FIRST, Verdict
+from rayscale.verdict import CONFIDENCE, WORST_FIRST, Verdict
 
 # What keeps a case unsure that two loadings have seen, by what their tests said.
 DISAGREE = {
@@ -89,6 +92,23 @@ class GatedCase:
             f"{self.name}: {_by(self.ratio)} slower than {base}, "
             f"99 % interval {low} to {high} %, {pairs} pairs"
         )
+
+
+def gated(name: str, terms: Terms, loadings: Sequence[Loading]) -> GatedCase:
+    """Return a case as its *loadings* show it: all pairs together, and each one's own test."""
+    every = all_pairs(terms, loadings)
+    pairs = [pair for one in loadings for pair in one.pairs]
+    return GatedCase(
+        name=name,
+        base=median([pair.base for pair in pairs]) if pairs else math.nan,
+        head=median([pair.head for pair in pairs]) if pairs else math.nan,
+        ratio=every.ratio,
+        interval=every.interval(CONFIDENCE),
+        tests=tuple(one.test(terms).verdict for one in loadings),
+        pairs=tuple(len(one.pairs) for one in loadings),
+        tolerance=terms.tolerance,
+        notes=() if pairs else (f"it needs {duration(loadings[0].needed)} or more",),
+    )
 
 
 def summary(
