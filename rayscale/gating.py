@@ -93,7 +93,7 @@ class Gating:
             lines.append(f"rayscale: overruled in a gate: {', '.join(self.overruled)}")
         if copies.borrowed:
             lines.append(
-                f"rayscale: git ignores {_listed(copies.borrowed)}; both sides have it as it is"
+                f"rayscale: not in git: {_listed(copies.borrowed)}; both sides have the tree's"
             )
         if copies.compiled:
             lines.append(

@@ -87,7 +87,8 @@ def pytest_load_initial_conftests(
 
 def _demand_benchmark(config: pytest.Config) -> None:
     """Raise UsageError where a gate has no pytest-benchmark: its options would be unknown."""
-    if not config.pluginmanager.has_plugin("benchmark"):
+    known = ("benchmark", "pytest_benchmark.plugin")  # as an entry point; by -p and its module
+    if not any(map(config.pluginmanager.has_plugin, known)):
         raise pytest.UsageError(
             "a gate compares what pytest-benchmark times, and it is not loaded ('-p no:benchmark', "
             "or PYTEST_DISABLE_PLUGIN_AUTOLOAD); add '-p benchmark' to the command"

@@ -97,8 +97,9 @@ class Bearing:
         try:
             module = self.real(name, globals, locals, fromlist or (), level)
         except ModuleNotFoundError as error:
-            if file not in self.files or _is_tried(file, line):
-                raise
+            asked = f"{name}.".startswith(f"{error.name}.") or level
+            if file not in self.files or _is_tried(file, line) or not asked:
+                raise  # or what is asked for is there, and lacks something itself
             return Missing(error.name or name)
         if file in self.files and not all(hasattr(module, one) for one in names):
             return module if _is_tried(file, line) else _Partly(module)
@@ -123,7 +124,9 @@ def lacks(error: BaseException | None, files: Collection[str] = ()) -> str | Non
     >>> lacks(MissingError("mylib.new")), lacks(ValueError("new"))
     ('mylib.new', None)
     """
-    if isinstance(error, MissingError | ImportError):
+    if isinstance(error, MissingError):
+        return str(error)
+    if isinstance(error, ImportError) and _raised_in(error) in files:
         return str(error)
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType | type):
         return f"{error.obj.__name__}.{error.name}"
@@ -135,10 +138,12 @@ def lacks(error: BaseException | None, files: Collection[str] = ()) -> str | Non
 
 
 def _raised_in(error: BaseException) -> str:
-    """Return the file of the code that raised *error*."""
+    """Return the file of the code that raised *error*; what Python imports with is not asked."""
     trace, file = error.__traceback__, ""
     while trace is not None:
-        file, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
+        name = trace.tb_frame.f_code.co_filename
+        file = file if name.startswith("<frozen importlib") else name
+        trace = trace.tb_next
     return file
 
 

@@ -13,10 +13,19 @@ from typing import Any
 from rayscale.gate.lockstep import Request
 from rayscale.gate.relocation import OURS, Places
 
-PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
-    "from rayscale.gate import lockstep; lockstep.main(*sys.argv[1:])"
-)
+PROGRAM = """
+import json, sys
+sys.path[:] = json.loads(sys.argv.pop(1))
+try:
+    from rayscale.gate import lockstep
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"pytest or rayscale needs {error.name}, which is there as this project alone, and they "
+        "cannot load two revisions of it: run the gate in an environment with a released copy, "
+        "and the project's folder in pytest's setting 'pythonpath'"
+    )
+lockstep.main(*sys.argv[1:])
+"""
 PATIENCE = 30  # seconds that a process has to end when it is told to
 
 

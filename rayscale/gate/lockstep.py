@@ -236,7 +236,8 @@ class Lockstep:
     def _pairs(self, test: matching.Match, both: Mapping[Side, Call]) -> pairs.Loading:
         arms = self._arm("base", both["base"]), self._arm("head", both["head"])
         budget = min(self.request.pair_budget, self.left)
-        return pairs.compare(arms, self._terms(test), budget, self.coin)
+        is_last = self.request.chosen is not None
+        return pairs.compare(arms, self._terms(test), budget, self.coin, is_last=is_last)
 
     def _arm(self, side: Side, call: Call) -> pairs.Arm:
         world = self.seats[side].world
@@ -363,7 +364,8 @@ def run(request: Request, say: Callable[[str, Any], None], hear: Callable[[], bo
             _run(lockstep, say, hear)
         except SessionOverError as over:
             lockstep.end("the other session has ended")
-            say("ended", asdict(over.ended))
+            reason = over.ended.reason or f"a session ended before its time, with {over.ended.code}"
+            say("ended", asdict(replace(over.ended, reason=reason)))
         except KeyboardInterrupt:
             lockstep.end("interrupted")
             say("ended", {"code": 2, "reason": "interrupted"})

@@ -169,8 +169,7 @@ class Outcome:
     def _unmatched(self, name: str, broken: Mapping[str, str]) -> None:
         """Note a benchmark that the base has not collected: it is new, or its file is broken."""
         why = broken.get(name.partition("::")[0], "")
-        missing = ("ImportError", "ModuleNotFoundError", "rayscale.gate.lenient.MissingError")
-        is_new = not why or why.startswith(missing)
+        is_new = not why or why.startswith("rayscale.gate.lenient.MissingError")
         kind = "new" if is_new else "changed"
         self._other({"id": name, "reports": []}, kind, why)
 

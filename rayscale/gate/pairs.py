@@ -18,6 +18,7 @@ from rayscale.gate.terms import Terms
 from rayscale.verdict import CONFIDENCE
 
 SHORTEST = 0.002  # seconds of an observation: below, the clock and the loop have a share in it
+PATIENCE = 3  # times the pairs of "not slower", until it is clear
 STRETCH = 3  # times its budget, for a case that may be slower and is not yet decided
 WARM_UP = 0.1  # of the budget: a first round of calls that takes longer is the only one
 WARM_UPS = 3  # rounds of calls before the first pair: caches fill, and the calls' cost is known
@@ -75,16 +76,22 @@ def all_pairs(terms: Terms, loadings: Sequence[Loading]) -> SlowdownTest:
     return test
 
 
-def is_settled(test: SlowdownTest, terms: Terms) -> bool:
-    """Tell whether one loading has seen enough: "slower", or clearly within the tolerance.
+def is_settled(test: SlowdownTest, terms: Terms, decided: int, *, is_last: bool) -> bool:
+    """Tell whether one loading has seen enough: "slower", or "not slower" and clearly so.
 
     "Not slower" is clear where the interval ends below half the tolerance: what seat or layout cost
-    is then inside the other half.  "Slower" is where what is shown beside it agrees.
+    is then inside the other half.  It is not looked for on the last loading, nor beyond three times
+    the pairs after which the test *decided*: the next loading decides, and sooner.  "Slower" is
+    clear where what is shown beside it agrees.
     """
+    if test.verdict == "undecided":
+        return False
+    if test.verdict == "not slower" and (is_last or test.pairs >= PATIENCE * decided):
+        return True
     seen = test.interval(CONFIDENCE)
     if test.verdict == "not slower":
         return seen.high < 1 + terms.tolerance / 2
-    return test.verdict == "slower" and shows(test.ratio, seen, terms.tolerance)
+    return shows(test.ratio, seen, terms.tolerance)
 
 
 def compare(
@@ -93,11 +100,13 @@ def compare(
     budget: float,
     coin: random.Random,
     clock: Clock = time.perf_counter,
+    *,
+    is_last: bool = False,
 ) -> Loading:
-    """Take pairs of *arms* until this loading has seen enough, or its time is up.
+    """Take pairs of *arms* until this loading, *is_last* of the case, has seen enough.
 
-    It has *budget* seconds, and three times as many while the case may be slower.  No pair is
-    begun that would not end in time, as far as the calls' cost tells.
+    It has *budget* seconds at most, and three times as many while the case may be slower.  No pair
+    is begun that would not end in time, as far as the calls' cost tells.
     """
     start = clock()
     own = terms.of_a_loading()
@@ -107,12 +116,14 @@ def compare(
         calls, cost = _warm_up(arms, coin, clock, budget)
         gc.freeze()
         each = 2 * calls * cost.whole
-        while not is_settled(test, terms) and len(pairs) < MOST:
+        decided = 1  # the number of the pair with which the test decides
+        while not is_settled(test, terms, decided, is_last=is_last) and len(pairs) < MOST:
             patience = STRETCH * budget if test.ratio >= 1 + terms.tolerance / 2 else budget
             if clock() - start + each > patience:
                 break
             pairs.append(take_pair(arms, calls, coin))
             test.add(base=pairs[-1].base, head=pairs[-1].head)
+            decided += test.verdict == "undecided"
     return Loading(pairs, calls, clock() - start, FEWEST * each, surroundings.load())
 
 

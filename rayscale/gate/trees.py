@@ -211,7 +211,7 @@ def _files(folder: Path) -> list[PurePosixPath]:
     """Return the files in *folder* that git tracks or would add, as they stand."""
     tracked = [name for _, name in _index(folder)]
     new = (name for name in _untracked(folder) if not _is_litter(folder, PurePosixPath(name)))
-    return _present(folder, [*tracked, *new])
+    return _present(folder, [*tracked, *(name for name in new if not name.endswith(EXTENSIONS))])
 
 
 def _index(folder: Path) -> list[tuple[str, str]]:
@@ -264,7 +264,8 @@ def _ignored(root: Path, files: Collection[PurePosixPath]) -> list[PurePosixPath
     They are in or below a folder with one of git's *files*, or say what is installed.
     """
     ignored = ("--others", "--ignored", "--exclude-standard", "--directory")
-    names = {*_split(_git(root, "ls-files", "-z", *ignored)), *_repositories(root)}
+    built = (name for name in _untracked(root) if name.endswith(EXTENSIONS))  # it has no revision
+    names = {*_split(_git(root, "ls-files", "-z", *ignored)), *_repositories(root), *built}
     entries = {PurePosixPath(name) for name in names}
     # Git names a folder whose files are all ignored, and may name those files again.
     topmost = (entry for entry in entries if entries.isdisjoint(entry.parents))

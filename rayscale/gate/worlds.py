@@ -61,19 +61,17 @@ class World:
 
     def _leave(self) -> None:
         self._state = process.take()
-        self.modules, self.hidden = {}, {}
-        for name, module in list(sys.modules.items()):
-            known = self.shared.get(name)
-            if known is module:
-                continue
-            if known is None and not self._owns(name, module):
-                self.shared[name] = module
-            elif known is None:
-                self.modules[name] = module
-                del sys.modules[name]
-            else:
-                self.hidden[name] = module
-                sys.modules[name] = known
+        new = {name: one for name, one in sys.modules.items() if name not in self.shared}
+        # Settled before any is taken away: an inner namespace package asks for the outer one.
+        self.modules = {name: one for name, one in new.items() if self._owns(name, one)}
+        self.hidden = {
+            name: one for name, one in sys.modules.items() if self.shared.get(name, one) is not one
+        }
+        for name in self.modules:
+            del sys.modules[name]
+        for name in self.hidden:
+            sys.modules[name] = self.shared[name]
+        self.shared.update({name: one for name, one in new.items() if name not in self.modules})
         for name in self.shared.keys() - sys.modules.keys():
             self.hidden[name] = None
             sys.modules[name] = self.shared[name]
@@ -132,6 +130,10 @@ def prepare(world: World, places: Places, entries: list[str], folder: Path) -> N
 
     os.chdir(folder)
     sys.path = relocation.path(places, world.copy, entries)
+    inside = [one for one in sys.path if Path(one).is_relative_to(world.copy)]
+    if inside:  # an interpreter that the project starts finds the copy, before any path file
+        known = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join([*inside, *([known] if known else [])])
     sys.meta_path = relocation.finders(places, world.copy, sys.meta_path)
     sys.path_hooks = list(sys.path_hooks)
     sys.argv = list(sys.argv)

@@ -98,16 +98,16 @@ def replay(
 ) -> GatedCase:
     """Return what the gate says of a case: after one loading, or after two if it is suspected."""
 
-    def loaded(*, head_first: bool) -> Loading:
+    def loaded(*, head_first: bool, is_last: bool) -> Loading:
         machine = Machine(slots, 2 * coin.randrange(len(slots) // 2))
         arms = machine.arm(1.0), machine.arm(code.drawn(coin, head_first=head_first))
-        return compare(arms, terms, budget, coin, machine.clock)
+        return compare(arms, terms, budget, coin, machine.clock, is_last=is_last)
 
-    first = loaded(head_first=seats[0])
+    first = loaded(head_first=seats[0], is_last=False)
     once = gated("replay", terms, [first])
     if not once.is_suspected:
         return once
-    return gated("replay", terms, [first, loaded(head_first=seats[1])])
+    return gated("replay", terms, [first, loaded(head_first=seats[1], is_last=True)])
 
 
 def replayed_alone(code: Code, budget: Callable[[float], float], seed: int) -> list[GatedCase]:
@@ -183,25 +183,12 @@ def test_seats_drawn_anew_would_accuse_identical_code(effect: float) -> None:
     assert sessions_with_slower(effect, independent) > 0.05
 
 
-@pytest.mark.parametrize(
-    "effect",
-    [
-        0.02,
-        pytest.param(
-            0.03,
-            marks=pytest.mark.xfail(
-                raises=AssertionError,
-                reason="1.05 / 1.03 = 1.019 is below half the tolerance: the base loaded first "
-                "hides the slowdown, and one loading that is clear is not repeated",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("effect", [0.0, 0.01, 0.02])
 def test_seat_effect_does_not_hide_a_slowdown(effect: float) -> None:
     """Code slower by the tolerance is not "same" where its seat makes it look better.
 
     "Same" after one loading asks for an interval below half the tolerance.  So it withstands a
-    seat effect of up to 1.05 / 1.025 - 1 = 2.4 %.
+    seat effect of up to 1.05 / 1.025 - 1 = 2.4 %, and none beyond: at 3 % a fifth was missed.
     """
     seen = replayed_alone(Code(1 + TOLERANCE, effect, layout=0.0), lambda _: BUDGET, seed=6)
     missed = sum(case.verdict in ("same", "faster") for case in seen)
