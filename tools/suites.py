@@ -1,10 +1,10 @@
-"""The gate on identical code of other projects: ``python tools/suites.py FOLDER ...``.
+"""The gate on identical code of other projects: ``python tools/suites.py FOLDER [-- ARGUMENT ...]``.
 
-Each FOLDER is a clone of a project, with a benchmark suite, at a clean commit.  Its working tree is
-compared with HEAD, which is the same code, session by session.  What each session's junit file says
-is kept in ``--out``: run again, the script goes on where it stopped.  The table at the end has, for
-each project, the sessions with a false "slower", and the mean ratio with its 95 % interval, in
-which the session is the unit.
+FOLDER is a clone of a project with a benchmark suite, at a clean commit; the *arguments* are for
+pytest.  Its working tree is compared with HEAD, which is the same code, session by session.  What
+each session's junit file says is kept in ``--out``: run again, the script goes on where it stopped.
+The table has all projects that are in ``--out``: the sessions with a false "slower", with an exact
+95 % interval, and the mean ratio with its 95 % interval, in which the session is the unit.
 """
 
 import argparse
@@ -25,12 +25,15 @@ from scipy import stats
 
 from rayscale.text import duration, printed
 
+HEADINGS = ("project", "sessions", "cases", "a session", "verdicts", "false slower", "ratio - 1")
+
 
 @dataclass(frozen=True)
 class Session:
-    """One session: seconds, and each case's verdict and log ratio."""
+    """One session: seconds, who was loaded first, and each case's verdict and log ratio."""
 
     seconds: float
+    first: str
     verdicts: Sequence[str]
     logs: Sequence[float]
 
@@ -48,24 +51,26 @@ def run(project: Path, arguments: Sequence[str], file: Path) -> None:
     )
     if done.returncode not in (0, 1):
         raise SystemExit(f"{project}: the gate ended with {done.returncode}\n{done.stdout[-2000:]}")
-    Path(f"{file}.part").rename(file)
     file.with_suffix(".seconds").write_text(str(time.perf_counter() - start), encoding="utf-8")
+    Path(f"{file}.part").rename(file)
 
 
 def read(file: Path) -> Session:
     """Return what a session's junit *file* says."""
-    verdicts, logs = [], []
+    verdicts, logs, first = [], [], ""
     for case in ET.parse(file).getroot().iter("testcase"):  # noqa: S314 - pytest wrote it
         values = {one.get("name"): str(one.get("value")) for one in case.iter("property")}
         if "verdict" in values:
             verdicts.append(values["verdict"])
-            logs.append(math.log(float(values["head / base"].split()[0])))
+            first = values["loaded first"]
+            if math.isfinite(ratio := float(values["head / base"].split()[0])):
+                logs.append(math.log(ratio))
     seconds = float(file.with_suffix(".seconds").read_text(encoding="utf-8"))
-    return Session(seconds, verdicts, logs)
+    return Session(seconds, first, verdicts, logs)
 
 
 def row(name: str, sessions: Sequence[Session]) -> Iterator[str]:
-    """Return a project's line of the table."""
+    """Return a line of the table: of a project, or of all."""
     means = np.array([100 * np.mean(one.logs) for one in sessions if one.logs])
     false = sum("slower" in one.verdicts for one in sessions)
     exact = stats.binomtest(false, len(sessions)).proportion_ci(0.95)
@@ -80,35 +85,40 @@ def row(name: str, sessions: Sequence[Session]) -> Iterator[str]:
     yield f"{means.mean():+.3f} % +- {half:.3f}"
 
 
+def table(out: Path) -> Table:
+    """Return the table of all sessions in the folder *out*."""
+    shown = Table(box=box.SIMPLE)
+    for heading in HEADINGS:
+        shown.add_column(heading, no_wrap=True)
+    every: list[Session] = []
+    for folder in sorted(one for one in out.iterdir() if one.is_dir()):
+        if sessions := [read(file) for file in sorted(folder.glob("*.xml"))]:
+            shown.add_row(*row(folder.name, sessions))
+            every += sessions
+    if every:
+        shown.add_row(*row("all", every))
+    for side in ("base", "head"):
+        if sessions := [one for one in every if one.first == side]:
+            shown.add_row(*row(f"all, {side} loaded first", sessions))
+    return shown
+
+
 def main() -> None:
     """Run what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("projects", nargs="+", type=Path)
+    parser.add_argument("project", nargs="?", type=Path, help="none: print the table alone")
+    parser.add_argument("arguments", nargs="*", help="for pytest")
     parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path("suites"))
-    parser.add_argument("--pytest", action="append", default=[], help="an argument for pytest")
     own = parser.parse_args()
-    table = Table(box=box.SIMPLE)
-    headings = (
-        "project",
-        "sessions",
-        "cases",
-        "seconds",
-        "verdicts",
-        "false slower",
-        "mean ratio - 1",
-    )
-    for heading in headings:
-        table.add_column(heading, no_wrap=True)
-    for project in own.projects:
-        folder = own.out.resolve() / project.resolve().name
+    out = own.out.resolve()
+    if own.project is not None:
+        folder = out / own.project.resolve().name
         folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{number:04}.xml" for number in range(own.sessions)]
-        for file in files:
-            if not file.exists():
-                run(project, own.pytest, file)
-        table.add_row(*row(project.resolve().name, [read(one) for one in files]))
-    print(printed(table, width=200), end="")  # noqa: T201 - its purpose
+        for number in range(own.sessions):
+            if not (file := folder / f"{number:04}.xml").exists():
+                run(own.project, own.arguments, file)
+    print(printed(table(out), width=200), end="")  # noqa: T201 - its purpose
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ class Outcome:
     before: list[Test] = field(default_factory=list)  # what the base's own files have, if others
     sharing: int = 0
     lasting: Lasting = field(init=False)
+    first: str = ""  # the side that is loaded first, on the first loading
     unseen: list[str] = field(default_factory=list)  # why nothing of the project ran, case by case
 
     def __post_init__(self) -> None:
@@ -75,7 +76,7 @@ class Outcome:
         copies = {"base": str(self.copies.base), "head": str(self.copies.head)}
         if self.copies.before is not None:
             self._load({"base": str(self.copies.before)}, "base", None)
-        first = self.coin.choice(SIDES)
+        first = self.first = self.coin.choice(SIDES)
         self._load(copies, first, None)
         if self.suspects and not self.session.shouldfail:
             self._say(f"{count(len(self.suspects), 'case')} suspected: loaded once more")
@@ -221,6 +222,7 @@ class Outcome:
             ("verdict", own.verdict),
             ("head / base", f"{own.ratio:.4f} [{own.interval.low:.4f}, {own.interval.high:.4f}]"),
             ("pairs", " + ".join(map(str, own.pairs))),
+            ("loaded first", self.first),
         ]
         sentence = ""
         if own.verdict == "slower" and not own.meant:
