@@ -1,4 +1,4 @@
-"""The gate on identical code of other projects: ``python tools/suites.py FOLDER [-- ARGUMENT ...]``.
+"""The gate on identical code of others: ``python tools/suites.py FOLDER [-- ARGUMENT ...]``.
 
 FOLDER is a clone of a project with a benchmark suite, at a clean commit; the *arguments* are for
 pytest.  Its working tree is compared with HEAD, which is the same code, session by session.  What
