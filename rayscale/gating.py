@@ -7,7 +7,7 @@ that it starts do, and it reports what they see.
 import os
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,9 +92,8 @@ class Gating:
         if self.overruled:
             lines.append(f"rayscale: overruled in a gate: {', '.join(self.overruled)}")
         if copies.borrowed:
-            lines.append(
-                f"rayscale: not in git: {_listed(copies.borrowed)}; both sides have the tree's"
-            )
+            names = dict.fromkeys(map(_whole, copies.borrowed))
+            lines.append(f"rayscale: not in git: {_listed(names)}; both sides have the tree's")
         if copies.compiled:
             lines.append(
                 f"rayscale: built code is the same on both sides ({_listed(copies.compiled)}); "
@@ -168,7 +167,13 @@ class Gating:
                 out.write(text)
 
 
-def _listed(names: Iterator[str] | Any, most: int = 5) -> str:
+def _whole(name: str) -> str:
+    """Return the folder that says what is installed, for a file in it."""
+    before, found, _ = name.partition(".egg-info/")
+    return before + found if found else name
+
+
+def _listed(names: Iterable[str], most: int = 5) -> str:
     own = list(names)
     more = f" and {len(own) - most} more" if len(own) > most else ""
     return ", ".join(own[:most]) + more

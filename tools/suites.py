@@ -103,21 +103,27 @@ def table(out: Path) -> Table:
     return shown
 
 
+def _parted(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what is before the first "--", and what is after it."""
+    place = words.index("--") if "--" in words else len(words)
+    return words[:place], words[place + 1 :]
+
+
 def main() -> None:
     """Run what is missing, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, epilog="after --: arguments for pytest")
     parser.add_argument("project", nargs="?", type=Path, help="none: print the table alone")
-    parser.add_argument("arguments", nargs="*", help="for pytest")
     parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path("suites"))
-    own = parser.parse_args()
+    words, arguments = _parted(sys.argv[1:])
+    own = parser.parse_args(words)
     out = own.out.resolve()
     if own.project is not None:
         folder = out / own.project.resolve().name
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(own.sessions):
             if not (file := folder / f"{number:04}.xml").exists():
-                run(own.project, own.arguments, file)
+                run(own.project, arguments, file)
     print(printed(table(out), width=200), end="")  # noqa: T201 - its purpose
 
 

@@ -26,7 +26,7 @@ from rayscale.gate.revisions import Revision, RevisionError, environment
 # fmt: off
 YARDSTICK_FOLDERS = frozenset({
     "test", "tests", "testing",
-    "benchmark", "benchmarks", "bench", "benches", "perf", "performance",
+    "benchmark", "benchmarks", "benchmarking", "bench", "benches", "perf", "performance",
 })
 CONFIGURATION = frozenset({
     "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "pyproject.toml", "tox.ini",

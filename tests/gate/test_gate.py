@@ -129,6 +129,13 @@ LAYOUTS: Mapping[str, tuple[Mapping[str, str], str, str, str]] = {
         ".",
         "mylib/code.py",
     ),
+    "nested namespace": (
+        {"mylib/inner/code.py": WORK}
+        | under("tests", {"test_speed.py": BENCHMARK.replace("mylib.code", "mylib.inner.code")}),
+        '"."',
+        ".",
+        "mylib/inner/code.py",
+    ),
     "subfolder": (FLAT, '"."', "part", "mylib/code.py"),
     "in the package": (LIBRARY | under("mylib/tests", TEST), '"."', ".", "mylib/code.py"),
     "loose": (LIBRARY | TEST, '"."', ".", "mylib/code.py"),
@@ -157,7 +164,7 @@ def test_same_code_passes(tmp_path: Path) -> None:
 
 
 INTERFACE = """
-import asyncio, json, logging, os, random, warnings
+import asyncio, json, logging, os, random, subprocess, sys, warnings
 from unittest import mock
 import made_clock
 import pytest
@@ -254,6 +261,12 @@ def test_import_in_a_function(benchmark):
         import mylib.code
         return mylib.code.work()
     benchmark(here)
+
+def test_child_process(benchmark, tmp_path):
+    words = [sys.executable, "-c", "import mylib.code; print(mylib.code.__file__)"]
+    said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == mylib.code.__file__
+    benchmark(work)
 
 def test_same_random_numbers(benchmark, shared):
     benchmark(lambda numbers: work(), [random.random(), shared])
@@ -424,6 +437,15 @@ def test_base_that_fails_otherwise_is_changed(tmp_path: Path) -> None:
     assert "changed: TypeError" in run.output
     run = own.gate("--rayscale-allow-changed=tests/test_speed.py::test_work")
     assert run.exit_code == 0
+
+
+def test_base_whose_own_code_lacks_a_package_is_changed(tmp_path: Path) -> None:
+    """An import that fails inside the base is not taken for something new in the head."""
+    own = project(tmp_path, FLAT | {"mylib/code.py": "import not_installed\n" + WORK})
+    own.change({"mylib/code.py": WORK})
+    run = own.gate()
+    assert run.exit_code == 1
+    assert "changed: ModuleNotFoundError: No module named 'not_installed'" in run.output
 
 
 def test_head_that_fails_fails_with_its_own_words(tmp_path: Path) -> None:
