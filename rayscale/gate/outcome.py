@@ -17,7 +17,7 @@ from rayscale.gate.lasting import Lasting
 from rayscale.gate.loadings import LoadingError
 from rayscale.gate.lockstep import Request as LoadingRequest
 from rayscale.gate.matching import match
-from rayscale.gate.pairs import Loading, Pair
+from rayscale.gate.pairs import Loading, Pair, first_pairs
 from rayscale.gate.request import SAFE_TOLERANCE, Request, parse_tolerance
 from rayscale.gate.terms import Terms
 from rayscale.gate.trees import Copies
@@ -223,6 +223,7 @@ class Outcome:
             ("head / base", f"{own.ratio:.4f} [{own.interval.low:.4f}, {own.interval.high:.4f}]"),
             ("pairs", " + ".join(map(str, own.pairs))),
             ("loaded first", self.first),
+            ("head / base, first pairs", f"{first_pairs(loads[0]):.5f}"),
         ]
         sentence = ""
         if own.verdict == "slower" and not own.meant:

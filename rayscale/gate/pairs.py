@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import median
 
 from rayscale.gate import surroundings
 from rayscale.gate.sequential import SlowdownTest, shows
@@ -74,6 +75,16 @@ def all_pairs(terms: Terms, loadings: Sequence[Loading]) -> SlowdownTest:
         for pair in loading.pairs:
             test.add(base=pair.base, head=pair.head)
     return test
+
+
+def first_pairs(loading: Loading) -> float:
+    """Return the median ratio of the fewest pairs that any verdict takes; nan if there are none.
+
+    A verdict comes sooner where the head happens to look good, so that the ratios of all pairs are,
+    over many cases, a little too low.  These do not depend on what was seen.
+    """
+    ratios = [pair.head / pair.base for pair in loading.pairs[:FEWEST]]
+    return median(ratios) if ratios else math.nan
 
 
 def is_settled(test: SlowdownTest, terms: Terms, decided: int, *, is_last: bool) -> bool:

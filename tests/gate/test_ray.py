@@ -1,6 +1,7 @@
 """The gate on benchmarks that use Ray by themselves: one cluster, each side's own code."""
 
 from pathlib import Path
+from secrets import token_hex
 
 from tests.gate.test_gate import FLAT, project
 
@@ -65,16 +66,22 @@ RAYS = FLAT | {
 }
 
 
-def found_by_workers(folder: Path) -> dict[str, str]:
-    """Return what has Ray's workers find the made clock, which is outside the project."""
-    return {"PYTHONPATH": str(folder / "clock")}
+def of_ray(folder: Path) -> dict[str, str]:
+    """Return what has Ray's workers find the made clock, and lets nobody else in."""
+    return {
+        "PYTHONPATH": str(folder / "clock"),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": token_hex(32),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
 
 
 def test_both_sides_use_one_cluster_each_with_its_own_code(tmp_path: Path) -> None:
     """The second ray.init joins the first, the last shutdown ends it; code travels by value."""
     own = project(tmp_path, RAYS)
     own.change({"mylib/amounts.py": AMOUNTS.replace("1 / 64", "5 / 256")})
-    run = own.gate(variables=found_by_workers(tmp_path))
+    run = own.gate(variables=of_ray(tmp_path))
     verdicts = own.verdicts
     assert verdicts.pop("test_none_is_left") != "failure"
     assert verdicts == {"test_of_the_library": "slower", "test_in_workers_alone": "slower"}, (
@@ -88,6 +95,6 @@ def test_import_in_a_task_is_refused_with_its_line(tmp_path: Path) -> None:
         "    return amounts.ONE", "    from mylib import amounts\n    return amounts.ONE"
     )
     own = project(tmp_path, RAYS | {"mylib/code.py": inner})
-    run = own.gate("-k", "of_the_library", variables=found_by_workers(tmp_path))
+    run = own.gate("-k", "of_the_library", variables=of_ray(tmp_path))
     assert run.exit_code == 1
     assert "code.py, line 8, imports mylib" in run.output
