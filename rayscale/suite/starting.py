@@ -104,7 +104,7 @@ def _start(cpus: int, folder: str, path: Sequence[str]) -> None:
     from ray.job_config import JobConfig
 
     token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    wanted = ALWAYS | PRIVATE | token | ONE_THREAD | _allocator()
+    wanted = ALWAYS | PRIVATE | token | ONE_THREAD | _allocator() | _python_path(path)
     with environment.variables(wanted), _on_loopback():
         os.environ.pop("RAY_AUTH_TOKEN_PATH", None)  # until the end of these variables
         _read_environment_again()
@@ -140,6 +140,12 @@ def driver_path(hidden: Sequence[Path] = ()) -> list[str]:
     """Return this process's ``sys.path``, the working directory written out; none in *hidden*."""
     folders = [folder or str(Path.cwd()) for folder in sys.path]
     return [one for one in folders if not any(Path(one).is_relative_to(out) for out in hidden)]
+
+
+def _python_path(path: Sequence[str]) -> dict[str, str]:
+    """Return what leaves of PYTHONPATH, which workers inherit, what is in *path*."""
+    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return {"PYTHONPATH": os.pathsep.join(one for one in known if one in path)}
 
 
 def _allocator() -> dict[str, str]:
