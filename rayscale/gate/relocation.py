@@ -60,8 +60,10 @@ class Owned:
         path = Path(file)
         if not path.is_absolute():
             return False
-        own = any(path.is_relative_to(one) for one in self.copies)
-        return own or self.places.within(path) is not None
+        for copy in self.copies:  # what is not the project's in the tree, is not in a copy
+            if path.is_relative_to(copy):
+                path = self.places.tree / path.relative_to(copy)
+        return self.places.within(path) is not None
 
 
 def environments() -> tuple[Path, ...]:

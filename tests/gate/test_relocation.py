@@ -10,6 +10,14 @@ from rayscale.gate.relocation import OURS, Owned, Places, path
 TREE, COPY = Path("/home/me/project"), Path("/tmp/abcdefgh/project")  # noqa: S108 - nothing is there
 
 
+def test_rayscale_is_never_the_projects_in_a_copy_either() -> None:
+    """In rayscale's own repository, workers may import it from a copy."""
+    places = Places(OURS.parent, (OURS,))
+    owns = Owned(places, (COPY,))
+    assert owns(f"{COPY}/kernels/timer.py")
+    assert not owns(f"{COPY}/{OURS.name}/__init__.py")
+
+
 @pytest.mark.parametrize(
     ("file", "is_owned"),
     [
