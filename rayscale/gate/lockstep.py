@@ -1,7 +1,8 @@
 """A loading: both revisions' sessions in one process, test by test, their calls taken in pairs.
 
-Run as ``python -m rayscale.gate.lockstep FILE FD``: FILE has the request, FD takes what is seen, a
-line of JSON each.  After each case it waits for a line on its standard input: whether to go on.
+``loadings.py`` starts a process that calls ``main(FILE, FD)``: FILE has the request, FD takes what
+is seen, a line of JSON each.  After each case it waits for a line on its standard input: whether to
+go on.
 """
 
 import contextvars
@@ -446,7 +447,3 @@ def main(file: str, descriptor: str) -> None:
         out.flush()
 
     run(request, say, lambda: answers.readline() == "go on\n")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

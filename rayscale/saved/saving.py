@@ -50,7 +50,7 @@ def save(folder: Path, name: str, contents: Mapping[str, Any]) -> Path:
 
     A folder of runs that is new gets a .gitignore that leaves all but baselines out.
     """
-    results = folder.parent.parent if folder.parent.name == "gates" else folder.parent
+    results = folder.parent
     is_new = not results.exists()
     file = keep(folder, name, _json(contents))
     if is_new:
@@ -84,7 +84,7 @@ def description(failed: Sequence[str], control: Sequence[float], kind: str) -> d
 
 
 def last_times(folder: Path) -> dict[str, float]:
-    """Return the seconds that each case took in the newest run, or gate, in *folder*.
+    """Return the seconds that each case took in the newest run in *folder*.
 
     In a run they are its rounds and some calls more: the check, the calibration, the last, and the
     pass that notes the phases.  A file that is no such run says nothing.
@@ -98,9 +98,7 @@ def last_times(folder: Path) -> dict[str, float]:
 
 def _times(contents: Mapping[str, Any]) -> dict[str, float]:
     return {
-        one["fullname"]: one["extra_info"]["gate"]["seconds"]
-        if "gate" in one["extra_info"]
-        else stats["iterations"] * stats["total"] + 3 * stats["median"]
+        one["fullname"]: stats["iterations"] * stats["total"] + 3 * stats["median"]
         for one in contents["benchmarks"]
         for stats in (one["stats"],)
     }
