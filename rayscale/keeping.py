@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rayscale.resuming import Resuming
 from rayscale.suite import options
 from rayscale.suite.environment import conditions
 
@@ -24,6 +25,8 @@ class Keeping:
         self.measured: list[Any] = []  # pytest-benchmark's records of the tests that passed
         self.failed: list[str] = []
         self.file: Path | None = None
+        self.resuming = Resuming(config, lambda: self.folder, is_ours)
+        config.pluginmanager.register(self.resuming, "rayscale-resuming")
 
     @cached_property
     def control(self) -> "Control":
@@ -46,9 +49,11 @@ class Keeping:
 
     @property
     def records(self) -> Sequence[Mapping[str, Any]]:
-        """The cases of kernels that were measured."""
-        records = [one.as_dict() for one in self.measured]
-        return [one for one in records if "problem" in one["extra_info"]]
+        """The cases of kernels that were measured, by this process or before it."""
+        timed = self.resuming.together(self.measured)
+        records = [one.as_dict() for one in (*timed.again, *timed.cases)]
+        kernels = [one for one in records if "problem" in one["extra_info"]]
+        return sorted(kernels, key=lambda one: one["extra_info"].get("process", 1))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -82,7 +87,7 @@ class Keeping:
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
         """Save what the timings depend on."""
-        if self.measured:
+        if self.has_cases:
             from rayscale import machine
 
             hardware, here = machine.hardware(), conditions()
@@ -92,26 +97,43 @@ class Keeping:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
-        """Save what failed, and how the machine was."""
-        if self.measured:
+        """Save what failed, how the machine was, and which processes there were."""
+        if self.has_cases:
             from rayscale.saved import saving
 
-            output_json["rayscale"] = saving.description(
-                sorted(set(self.failed)), self.control.medians, "launch"
-            )
+            controls = [*self.resuming.controls, *self.control.medians]
+            own = saving.description(sorted(set(self.failed)), controls, "launch")
+            output_json["rayscale"] = own | self.resuming.note(self.measured)
+
+    @property
+    def has_cases(self) -> bool:
+        """Whether anything was measured that is to be saved, by this process or before it."""
+        return bool(self.measured or self.resuming.ours & self.resuming.restored.keys())
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Save the run, unless another process of ours started this one, and keeps it."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Save the run, unless another process of ours started this one, and keeps it.
+
+        One that was ended before its last case is not saved: its journal is left.
+        """
         from rayscale.saved import saving
 
-        if self.measured and not saving.is_a_launchs():
+        is_done = self.resuming.is_complete
+        if is_done and self.has_cases and not saving.is_a_launchs():
             self._save()
+        self.resuming.end(is_done=is_done)
+        if (
+            is_done
+            and self.resuming.before
+            and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        ):
+            session.exitstatus = pytest.ExitCode.OK  # all cases had been run before
 
     def _save(self) -> None:
         """Write our benchmarks in pytest-benchmark's format, made by its own hooks."""
         from rayscale.saved import saving
 
+        measured = self.resuming.together(self.measured).cases
         hook, config = self.config.hook, self.config
         machine_info = hook.pytest_benchmark_generate_machine_info(config=config)
         hook.pytest_benchmark_update_machine_info(config=config, machine_info=machine_info)
@@ -119,14 +141,12 @@ class Keeping:
         hook.pytest_benchmark_update_commit_info(config=config, commit_info=commit_info)
         contents = hook.pytest_benchmark_generate_json(
             config=config,
-            benchmarks=self.measured,
+            benchmarks=measured,
             include_data=True,
             machine_info=machine_info,
             commit_info=commit_info,
         )
-        hook.pytest_benchmark_update_json(
-            config=config, benchmarks=self.measured, output_json=contents
-        )
+        hook.pytest_benchmark_update_json(config=config, benchmarks=measured, output_json=contents)
         usual = saving.revision(commit_info) if self.records else "overhead"
         name = config.getoption("benchmark_save") or usual
         self.file = saving.save(self.folder, name, contents)
@@ -143,6 +163,8 @@ class Keeping:
             terminalreporter.write(summary.render(records, width(), failed=self.failed))
         if self.file is not None:
             terminalreporter.write_line(f"rayscale: saved in {self.file}")
+        for sentence in self.resuming.sentences():
+            terminalreporter.write_line(f"rayscale: {sentence}")
 
 
 def _is_timed(benchmark: Any) -> bool:

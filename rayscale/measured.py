@@ -61,6 +61,7 @@ class Words(msgspec.Struct, frozen=True):
     set_late: bool = False  # whether threads and allocator were fixed after NumPy was imported
     beside: Beside | None = None
     row: str = "row"  # what a row is called, in the singular
+    process: int = 1  # of the run: a second, third, ... has finished what the first one began
 
 
 class ProbeWords(msgspec.Struct, frozen=True):
@@ -192,18 +193,21 @@ class Timing:
         return self.rounds
 
 
-def blocks(cases: Sequence[MeasuredCase]) -> dict[tuple[str, str], list[MeasuredCase]]:
-    """Return the cases of each problem and size, in the order in which they were measured."""
-    grouped: dict[tuple[str, str], list[MeasuredCase]] = {}
+def blocks(cases: Sequence[MeasuredCase]) -> list[list[MeasuredCase]]:
+    """Return the cases of each problem and size, in the order in which they were measured.
+
+    Two processes' cases are never in one: their times cannot be compared.
+    """
+    grouped: dict[tuple[str, str, int], list[MeasuredCase]] = {}
     for case in cases:
-        grouped.setdefault((case.problem, case.size), []).append(case)
-    return grouped
+        grouped.setdefault((case.problem, case.size, case.process), []).append(case)
+    return list(grouped.values())
 
 
 def largest(cases: Sequence[MeasuredCase]) -> Iterator[list[MeasuredCase]]:
     """Return, for each problem, the block whose longest case takes longest."""
     by_problem: dict[str, list[list[MeasuredCase]]] = {}
-    for (problem, _), block in blocks(cases).items():
-        by_problem.setdefault(problem, []).append(block)
+    for block in blocks(cases):
+        by_problem.setdefault(block[0].problem, []).append(block)
     for own in by_problem.values():
         yield max(own, key=lambda block: max(case.median for case in block))

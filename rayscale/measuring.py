@@ -77,6 +77,10 @@ class Measuring:
             config.pluginmanager.register(self.gating, "rayscale-gating")
             return
         self._refuse_options_of_a_gate()
+        if config.getoption("rayscale_resume") and not self.asked.timed:
+            raise pytest.UsageError(
+                f"{self.prefix}resume finishes a timed run; give --benchmark-only, too"
+            )
         if self.asked.timed:
             from rayscale.keeping import Keeping
 

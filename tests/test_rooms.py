@@ -16,7 +16,7 @@ FRAMEWORKS = {"ray", "pytest", "_pytest", "pytest_benchmark"}
 HEAVY = {"numpy", "scipy", "ray", "rich", "cpuinfo", "pandas", "matplotlib"}
 
 # Who ties the rooms together: to pytest, and to the terminal.
-HOOKS = {"plugin", "measuring", "keeping", "gating"}
+HOOKS = {"plugin", "measuring", "keeping", "resuming", "gating"}
 TERMINAL = {"commands", "__main__"}
 TIES = {f"rayscale.{one}" for one in HOOKS | TERMINAL}
 ROOMS = {f"rayscale.{one}" for one in ("suite", "gate", "saved", "report")}

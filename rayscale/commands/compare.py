@@ -52,6 +52,11 @@ from rayscale.saved.yardstick import Design
 )
 @click.option("--allow-missing", is_flag=True, help="End with 0 although NEW lacks cases of OLD.")
 @click.option(
+    "--resumed",
+    is_flag=True,
+    help="Compare launches, too, that were interrupted and finished by another process.",
+)
+@click.option(
     "--across-machines",
     is_flag=True,
     help="Compare speed-ups over serial instead of times, so machines may differ.",
@@ -77,6 +82,7 @@ def compare(
     false_alarm: float,
     miss: float,
     allow_missing: bool,
+    resumed: bool,
     across_machines: bool,
     style: Format,
 ) -> None:
@@ -107,6 +113,8 @@ def compare(
             ours, theirs = _launched(results, (old, new), launches, pytest_arguments)
         else:
             ours, theirs = (choose(text, results, here) for text in (old, new))
+            if not resumed:
+                _refuse_resumed([*ours, *theirs])
         heading = conditions(ours, theirs, design)
         compared = compare_launches(ours, theirs, limits, design)
     except ValueError as error:
@@ -132,6 +140,16 @@ def _design(*, launch: bool, across_machines: bool, arguments: Sequence[str]) ->
     if launch:
         return "alternating"
     return "across machines" if across_machines else "stored"
+
+
+def _refuse_resumed(launches: Sequence[Launch]) -> None:
+    """Refuse a launch whose cases are of several processes: it is not one unit of a test."""
+    for one in launches:
+        if one.is_resumed:
+            raise click.UsageError(
+                f"{one.file} was interrupted, and finished by another process; --resumed compares "
+                "it all the same"
+            )
 
 
 def _launched(

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 
 from rayscale.commands.arguments import name_skipped
-from rayscale.saved import store
+from rayscale.saved import journal, store
 from rayscale.text import printed
 
 VERSIONS = ("python", "ray", "numpy")
@@ -19,14 +19,30 @@ def runs(results: Path) -> None:
     """List what is kept, a line for each series or single run, oldest first.
 
     It shows name, date, revision, machine, versions, and how many cases and launches there are. A
-    file that is not a run is named and skipped.
+    run that was interrupted follows, with the command that finishes it. A file that is not a run is
+    named and skipped.
     """
     launches, faults = store.read_all(store.kept(results), results)
+    begun, broken = journal.read_all(results)
     if launches:
         click.echo(printed(_table(store.groups(launches)), width=400), nl=False)
-    else:
+    elif not begun:
         click.echo(f"Nothing is kept in {results}/ yet.")
-    name_skipped(faults)
+    for one in begun:
+        click.echo(_unfinished(one))
+    name_skipped([*faults, *broken])
+
+
+def _unfinished(run: journal.Unfinished) -> str:
+    """Return what there is of a run that was begun, and how to finish it."""
+    of = f"{len(run.finished)} of {len(run.first.plan.cases)} cases"
+    when = f"{run.begun.astimezone():%Y-%m-%d %H:%M}"
+    if journal.is_being_written(run.file):
+        return f"being run since {when}: {of} are there"
+    return (
+        f"not finished: {of}, begun {when}. To finish it: {run.first.command} --resume\n"
+        f"  To forget it, remove {run.file}"
+    )
 
 
 def _table(groups: list[store.Group]) -> Table:
@@ -37,7 +53,7 @@ def _table(groups: list[store.Group]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for group in groups:
         table.add_row(
-            group.name + (" (baseline)" if group.is_baseline else ""),
+            group.name + _mark(group),
             f"{group.when.astimezone():%Y-%m-%d %H:%M}",
             group.first.revision,
             group.folder,
@@ -46,6 +62,12 @@ def _table(groups: list[store.Group]) -> Table:
             _launches(group),
         )
     return table
+
+
+def _mark(group: store.Group) -> str:
+    if group.is_resumed:
+        return " (resumed)"
+    return " (baseline)" if group.is_baseline else ""
 
 
 def _versions(group: store.Group) -> str:

@@ -141,7 +141,7 @@ def _charts(heading: str, charts: Iterable[Chart]) -> Section:
 
 
 def _gains(subject: Subject, looks: Palette) -> Section:
-    by_block = blocks(subject.cases).values()
+    by_block = blocks(subject.cases)
     notes = dict.fromkeys(note for block in by_block for note in footnotes(block))
     return Section(
         "What Ray gained",
@@ -154,7 +154,7 @@ def _gains(subject: Subject, looks: Palette) -> Section:
 
 
 def _phases(subject: Subject) -> Iterator[Chart]:
-    for block in blocks(subject.cases).values():
+    for block in blocks(subject.cases):
         if chart := phases(block):
             yield chart
 
@@ -173,8 +173,8 @@ def _costs(subject: Subject, overhead: Overhead) -> Section:
     if not overhead.costs:
         return Section("")
     predicted = [
-        tables.predictions(" ".join(key), found)
-        for key, block in blocks(subject.cases).items()
+        tables.predictions(f"{block[0].problem} {block[0].size}", found)
+        for block in blocks(subject.cases)
         if (found := costs.predictions(block, overhead.costs))
     ]
     return Section(
@@ -190,9 +190,9 @@ def _laws(subject: Subject) -> Section:
 
 
 def _spreads(subject: Subject) -> Iterator[Chart]:
-    for (problem, size), block in blocks(subject.cases).items():
+    for block in blocks(subject.cases):
         own = [Timing(case.name, case.seconds, case.n) for case in block]
-        if chart := spread(f"{problem} {size}", own, subject.unit):
+        if chart := spread(f"{block[0].problem} {block[0].size}", own, subject.unit):
             yield chart
     if chart := spread("other timings", subject.others, subject.unit):
         yield chart

@@ -21,7 +21,7 @@ def sections(cases: Sequence[MeasuredCase]) -> Iterator[Section]:
     for other in dict.fromkeys(case.rival.implementation for case in cases if case.rival):
         own = [
             block
-            for block in blocks(cases).values()
+            for block in blocks(cases)
             if any(case.rival and case.rival.implementation == other for case in block)
         ]
         yield Section(

@@ -79,7 +79,7 @@ def by_length(cases: Block) -> list[Rows]:
     """
     groups: dict[tuple[str, str, int, str], list[_Point]] = {}
     problems = {case.problem for case in cases}
-    for block in blocks(cases).values():
+    for block in blocks(cases):
         for point in _points(block):
             case = point.case
             key = _family(case.problem, problems), case.kernel, case.rows or 0, case.row

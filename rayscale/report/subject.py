@@ -82,9 +82,12 @@ class Subject:
 def read(launches: Sequence[Launch]) -> Subject:
     """Return what *launches*, one or those of a series, measured; cases that all of them have."""
     by_name = [{one.fullname: one for one in raw.benchmarks(launch)} for launch in launches]
+    again = raw.timed_again(launches[0]) if len(launches) == 1 else ()
     everything = dict.fromkeys(name for one in by_name for name in one)
     common = [name for name in everything if all(name in one for one in by_name)]
-    read_all = [_measured(name, [one[name] for one in by_name]) for name in common]
+    read_all = [_measured(one.fullname, [one]) for one in again]
+    read_all += [_measured(name, [one[name] for one in by_name]) for name in common]
+    read_all.sort(key=lambda one: getattr(one, "process", 1))
     return Subject(
         tuple(launches),
         cases=tuple(one for one in read_all if isinstance(one, MeasuredCase)),

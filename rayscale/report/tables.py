@@ -178,7 +178,7 @@ def scaling_laws(subject: Subject) -> Table:
 def _scaling_lines(subject: Subject) -> dict[tuple[str, ...], list[Gain]]:
     """Return the speed-ups of each way that more CPUs could help, with fewest CPUs first."""
     lines: dict[tuple[str, ...], list[Gain]] = {}
-    for block in blocks(subject.cases).values():
+    for block in blocks(subject.cases):
         for case in sorted(block, key=lambda case: case.cpus):
             over_serial = None if case.is_serial or case.oversubscribed else gain(case, block)
             if over_serial:

@@ -26,10 +26,10 @@ def write_whole(file: Path, contents: bytes) -> None:
     finally:
         draft.unlink(missing_ok=True)
     if os.name == "posix":  # elsewhere a folder cannot be opened
-        _sync(file.parent)
+        sync_folder(file.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Write *folder* to the disk: a new name is only then on it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

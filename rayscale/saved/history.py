@@ -126,7 +126,7 @@ def _baseline_before(points: Sequence[_Point]) -> Group | None:
 
 def _changes(baseline: Group, group: Group) -> dict[str, Change]:
     """Return how each case that all launches of both have has changed."""
-    if not in_both(baseline.launches, group.launches)[0]:
+    if group.is_resumed or not in_both(baseline.launches, group.launches)[0]:
         return {}
     compared = compare(baseline.launches, group.launches, LIMITS)
     return {

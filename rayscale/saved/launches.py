@@ -58,6 +58,12 @@ class Launch(msgspec.Struct, frozen=True, dict=True):
     failed: tuple[str, ...] = ()
     control: float | None = None  # seconds, in the middle of the launch
     series: Series | None = None
+    processes: int = 1  # that made it; several where it was interrupted and resumed
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether it was interrupted: its cases are then of several processes."""
+        return self.processes > 1
 
     @property
     def folder(self) -> str:
@@ -91,6 +97,7 @@ def read(file: Path) -> Launch:
         failed=own.failed,
         control=control,
         series=own.series,
+        processes=max(1, len(own.processes)),
     )
 
 

@@ -60,6 +60,8 @@ class Own(msgspec.Struct):
     failed: tuple[str, ...] = ()
     control: tuple[float, ...] = ()
     series: Series | None = None
+    processes: tuple[dict[str, Any], ...] = ()  # that made the run, where it was interrupted
+    again: tuple[Benchmark, ...] = ()  # serial cases that a later one of them timed again
 
 
 class File(msgspec.Struct):
@@ -91,7 +93,18 @@ def read(file: Path) -> File:
 
 def benchmarks(launch: "Launch") -> tuple[Benchmark, ...]:
     """Return the cases in *launch*'s file, raw timings included; LaunchError where they are not."""
-    found = read(Path(launch.file)).benchmarks
+    return _with_timings(launch, read(Path(launch.file)).benchmarks)
+
+
+def timed_again(launch: "Launch") -> tuple[Benchmark, ...]:
+    """Return the serial cases that a later process of an interrupted *launch* timed again."""
+    if not launch.is_resumed:
+        return ()
+    own = read(Path(launch.file)).rayscale
+    return _with_timings(launch, own.again) if own else ()
+
+
+def _with_timings(launch: "Launch", found: tuple[Benchmark, ...]) -> tuple[Benchmark, ...]:
     try:
         for one in found:
             _decode_seconds(one.stats.raw)

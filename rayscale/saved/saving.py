@@ -46,16 +46,21 @@ def is_a_launchs() -> bool:
 
 
 def save(folder: Path, name: str, contents: Mapping[str, Any]) -> Path:
-    """Write a run as the next NNNN_*name*.json of *folder*; return the file.
+    """Write a run as the next NNNN_*name*.json of *folder*; return the file."""
+    make(folder)
+    return keep(folder, name, _json(contents))
 
-    A folder of runs that is new gets a .gitignore that leaves all but baselines out.
+
+def make(folder: Path) -> None:
+    """Make the *folder* of a machine's runs.
+
+    Where that of all machines is new, it gets a .gitignore that leaves all but baselines out.
     """
     results = folder.parent
     is_new = not results.exists()
-    file = keep(folder, name, _json(contents))
+    folder.mkdir(parents=True, exist_ok=True)
     if is_new:
         (results / ".gitignore").write_text(IGNORED, encoding="utf-8")
-    return file
 
 
 def _json(contents: Mapping[str, Any]) -> bytes:

@@ -13,7 +13,7 @@ from rayscale.saved.launches import Launch, read
 from rayscale.saved.raw import LaunchError
 
 CACHE = ".launches.msgpack"
-CACHE_FORMAT = 4  # of what is remembered; another one is forgotten
+CACHE_FORMAT = 5  # of what is remembered; another one is forgotten
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,13 @@ class Group:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether it was made to be compared with, and is complete."""
-        return self._kind == "baseline" and self.is_complete
+        """Whether it was made to be compared with, is complete, and no launch was resumed."""
+        return self._kind == "baseline" and self.is_complete and not self.is_resumed
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether a launch of it was interrupted, and finished by another process."""
+        return any(launch.is_resumed for launch in self.launches)
 
     def is_called(self, text: str) -> bool:
         """Return whether *text* names it: by its NAME or, if it was made as one, "baseline"."""

@@ -4,11 +4,12 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 # Long names that nobody else has, and the short ones of projects that ask for them.
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "cpus": {
         "metavar": "N,N",
         "help": "CPU counts of the cases that can use several (default: 1, 2, 4, ... up to the "
@@ -22,6 +23,11 @@ OPTIONS = {
     "ray-address": {
         "metavar": "ADDRESS",
         "help": "use the Ray cluster at ADDRESS, such as 127.0.0.1:6379, instead of a private one",
+    },
+    "resume": {
+        "action": "store_true",
+        "default": False,
+        "help": "finish the run, or the gate, that was begun with the same options and was ended",
     },
 }
 

@@ -135,6 +135,8 @@ def footnotes(block: Block) -> Iterator[str]:
         yield f"Unequal: serial cases ran at niceness {_all(serial)}, others at {_all(parallel)}."
     if any(case.set_late for case in block):
         yield SET_LATE
+    if (process := block[0].process) > 1:
+        yield f"Timed by process {process} of this run, which was interrupted before."
 
 
 def _all(numbers: set[int]) -> str:

@@ -41,7 +41,7 @@ def render(records: Sequence[Mapping[str, Any]], width: int, failed: Sequence[st
     """
     parts: list[RenderableType] = []
     cases = [MeasuredCase.from_record(record) for record in records]
-    for block in blocks(cases).values():
+    for block in blocks(cases):
         parts += [_table(block), *_tables_of_pairs(block), *_lines(block, failed), ""]
     if failed:
         parts += [f"failed: {count(len(failed), 'case')}, not in this table: {', '.join(failed)}"]

@@ -272,8 +272,10 @@ def test_blocks_gather_problem_and_size() -> None:
     """Cases of one problem and size belong together, in the order in which they were measured."""
     large = case("loop", "serial", 9.0, size="large")
     nap = case("timer", "serial", 0.4, problem="timer")
-    assert blocks([LOOP, large, nap, NUMPY]) == {
-        ("moving_average", "small"): [LOOP, NUMPY],
-        ("moving_average", "large"): [large],
-        ("timer", "small"): [nap],
-    }
+    assert blocks([LOOP, large, nap, NUMPY]) == [[LOOP, NUMPY], [large], [nap]]
+
+
+def test_blocks_keep_processes_apart() -> None:
+    """What two processes of an interrupted run have timed is not compared."""
+    later = replace(NUMPY, process=2)
+    assert blocks([LOOP, later]) == [[LOOP], [later]]

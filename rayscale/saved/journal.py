@@ -1,0 +1,262 @@
+"""The journal of a run: what has finished, on the disk before the next case begins.
+
+A line of JSON each: the plan, then what happened.  It is deleted when the run is saved.  A process
+that ends before that, however it ends, leaves it, and another one can finish the run.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from rayscale.saved.files import sync_folder
+from rayscale.saved.plan import Plan
+from rayscale.saved.raw import LaunchError
+from rayscale.saved.saving import make
+
+PREFIX, SUFFIX = ".unfinished-", ".jsonl"
+FORMAT = 1  # of the lines; another one is refused
+DEADLY = 2  # processes that ended while they ran a case: it is not run by a third
+
+
+class Begun(msgspec.Struct, tag="run", frozen=True):
+    """The first line: what the run is of, when it was begun, and by which command."""
+
+    format: int
+    begun: str
+    command: str
+    plan: Plan
+
+
+class Process(msgspec.Struct, tag="process", frozen=True):
+    """Another process begins, the first, second, ... of the run."""
+
+    number: int
+    when: str
+
+
+class Running(msgspec.Struct, tag="running", frozen=True):
+    """A case begins; *stacks* is the file that says where it stood, should its time run out."""
+
+    case: str
+    stacks: str | None = None
+
+
+class Finished(msgspec.Struct, tag="finished", frozen=True):
+    """A case has passed: what pytest-benchmark knows of it, and the seconds of its rounds."""
+
+    case: str
+    benchmark: dict[str, Any]
+    iterations: int
+    seconds: tuple[float, ...]
+
+
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """A case has failed, or was skipped: it is run again."""
+
+    case: str
+
+
+class Left(msgspec.Struct, tag="left", frozen=True):
+    """The process ended in order, before the run did."""
+
+    why: str
+
+
+Line = Begun | Process | Running | Finished | Failed | Left
+_decode = msgspec.json.Decoder(Line).decode
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that was begun and not saved, as its journal tells."""
+
+    file: Path
+    first: Begun
+    lines: tuple[Line, ...]
+    nbytes: int  # of the lines that are whole
+    torn: bool = False  # whether there was a piece of a line after them
+
+    @property
+    def processes(self) -> int:
+        """How many processes have worked on it."""
+        return max((one.number for one in self.lines if isinstance(one, Process)), default=0)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Which processes have worked on it, and when each began, as a saved run says it."""
+        every = (one for one in self.lines if isinstance(one, Process))
+        return [{"process": one.number, "when": one.when} for one in every]
+
+    @property
+    def begun(self) -> datetime:
+        """When it was begun."""
+        return datetime.fromisoformat(self.first.begun)
+
+    @property
+    def finished(self) -> dict[str, Finished]:
+        """What has passed, by case: the first time, if a later process timed it again."""
+        found: dict[str, Finished] = {}
+        for one in self.lines:
+            if isinstance(one, Finished):
+                found.setdefault(one.case, one)
+        return found
+
+    @property
+    def again(self) -> list[Finished]:
+        """What a later process timed again, for its own cases to be compared with."""
+        first = set(map(id, self.finished.values()))
+        return [one for one in self.lines if isinstance(one, Finished) and id(one) not in first]
+
+    @property
+    def deaths(self) -> dict[str, int]:
+        """How many processes ended while they ran a case, by case; an end in order is none."""
+        found: dict[str, int] = {}
+        for one, then in zip(self.lines, (*self.lines[1:], None), strict=True):
+            if isinstance(one, Running) and (then is None or isinstance(then, Process)):
+                found[one.case] = found.get(one.case, 0) + 1
+        return found
+
+    @property
+    def stuck(self) -> dict[str, str]:
+        """Cases whose time ran out so that the process had to end: where the stacks are."""
+        last = {one.case: one.stacks for one in self.lines if isinstance(one, Running)}
+        return {
+            case: stacks
+            for case in self.deaths
+            if (stacks := last[case]) and Path(stacks).is_file() and Path(stacks).stat().st_size
+        }
+
+
+@dataclass
+class Journal:
+    """A journal that this process writes; it holds the lock until it ends."""
+
+    file: Path
+    lock: FileLock
+    out: IO[bytes] = field(repr=False)
+
+    def add(self, line: Line) -> None:
+        """Write *line* and have it on the disk; OSError where the disk is full, or gone."""
+        self.out.write(msgspec.json.encode(line, enc_hook=_plain) + b"\n")
+        self.out.flush()
+        os.fsync(self.out.fileno())
+
+    def close(self) -> None:
+        """Leave the journal to whoever finishes the run."""
+        self.out.close()
+        self.lock.release()
+
+    def delete(self) -> None:
+        """Delete it: the run is saved."""
+        self.file.unlink(missing_ok=True)
+        self.close()
+        Path(self.lock.lock_file).unlink(missing_ok=True)
+
+
+def begin(folder: Path, plan: Plan, command: str) -> Journal:
+    """Return a new journal in *folder*, on the disk with its first line."""
+    make(folder)
+    file = folder / f"{PREFIX}{uuid4().hex[:12]}{SUFFIX}"
+    lock = _lock(file)
+    lock.acquire(timeout=0)
+    journal = Journal(file, lock, file.open("xb"))
+    journal.add(Begun(FORMAT, datetime.now(UTC).isoformat(), command, plan))
+    sync_folder(folder)
+    return journal
+
+
+def go_on(run: Unfinished) -> Journal:
+    """Return the journal of *run*, to be continued; LaunchError where a process writes it."""
+    lock = _lock(run.file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise LaunchError(run.file, "another process is working on this run") from error
+    out = run.file.open("r+b")
+    out.truncate(run.nbytes)
+    out.seek(0, os.SEEK_END)
+    return Journal(run.file, lock, out)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold of *value*; what it cannot is named as pytest-benchmark does."""
+    for kind in (float, int, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return f"UNSERIALIZABLE[{value!r}]"
+
+
+def _lock(file: Path) -> FileLock:
+    return FileLock(f"{file}.lock")
+
+
+def is_being_written(file: Path) -> bool:
+    """Tell whether a process that lives works on the run of this journal."""
+    try:
+        with _lock(file).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def unfinished(results: Path) -> list[Path]:
+    """Return the journals of all machines in *results*, those that are being written included."""
+    return sorted(results.glob(f"*/{PREFIX}*{SUFFIX}"))
+
+
+def read_all(results: Path) -> tuple[list[Unfinished], list[LaunchError]]:
+    """Return the runs that were begun in *results*, oldest first, and what cannot be read."""
+    found, faults = [], []
+    for file in unfinished(results):
+        try:
+            found.append(read(file))
+        except LaunchError as error:
+            faults.append(error)
+    return sorted(found, key=lambda run: run.begun), faults
+
+
+def read(file: Path) -> Unfinished:
+    """Return what a journal tells; LaunchError where a line of it is not one, but the last.
+
+    A process that ends while it writes leaves a part of its last line, or what the file system puts
+    in its place.  Before that, every line was on the disk.
+    """
+    try:
+        every = file.read_bytes()
+    except OSError as error:
+        raise LaunchError(file, f"cannot be read ({error.strerror})") from error
+    *whole, rest = every.split(b"\n")
+    lines, last = _lines(file, whole), len(every) - len(rest)
+    if not lines or not isinstance(lines[0], Begun):
+        raise LaunchError(file, "the journal of a run, of which not even the first line is whole")
+    if lines[0].format != FORMAT:
+        raise LaunchError(
+            file,
+            f"of the journal's format {lines[0].format}, and this version reads {FORMAT}; use the "
+            "version that wrote it",
+        )
+    if len(lines) < len(whole):
+        last -= len(whole[-1]) + 1
+    return Unfinished(file, lines[0], tuple(lines[1:]), last, torn=last < len(every))
+
+
+def _lines(file: Path, whole: Sequence[bytes]) -> list[Line]:
+    """Return what is in all lines, but for a last one that is not whole in spite of its end."""
+    found: list[Line] = []
+    for number, line in enumerate(whole, start=1):
+        try:
+            found.append(_decode(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            if number == len(whole):
+                break
+            raise LaunchError(
+                file, f"line {number} of the journal is not what rayscale writes ({error})"
+            ) from error
+    return found
