@@ -20,8 +20,8 @@ from rayscale import machine
 from rayscale.measured import SERIAL
 from rayscale.restored import Restored, finished
 from rayscale.saved import journal, saving
+from rayscale.saved.identity import Identity, code_files, differences, installed
 from rayscale.saved.journal import Journal, Unfinished
-from rayscale.saved.plan import Plan, code_files, differences, installed
 from rayscale.saved.raw import LaunchError
 from rayscale.suite import items as suite_items
 
@@ -125,7 +125,7 @@ class Resuming:
             runs = sorted(map(journal.read, files), key=lambda run: run.begun)
         except LaunchError as error:
             raise pytest.UsageError(f"--resume: {error}; remove it, if it is of no use") from error
-        unlike = {run.file: differences(run.first.plan, self.plan) for run in runs}
+        unlike = {run.file: differences(run.first.identity, self.identity) for run in runs}
         alike = [run for run in runs if not unlike[run.file]]
         if not alike:
             last = runs[-1]
@@ -209,15 +209,15 @@ class Resuming:
             if self.before is not None:
                 self._journal = journal.go_on(self.before)
             else:
-                self._journal = journal.begin(self.folder(), self.plan, command(self.config))
+                self._journal = journal.begin(self.folder(), self.identity, command(self.config))
             self._journal.add(journal.Process(self.process, self._began))
         return self._journal
 
     @cached_property
-    def plan(self) -> Plan:
+    def identity(self) -> Identity:
         """What this run is of."""
         results = self.folder().parent
-        return Plan(
+        return Identity(
             cases=tuple(self.order),
             options=_options(self.config),
             files=code_files(self.config.rootpath, results),

@@ -393,3 +393,48 @@ def test_two_interpreters_are_launched_in_turn(rayscale: Rayscale, foreign_suite
     assert "make 7 launches of each" in " ".join(output.split())
     files = Path("results").glob("*/*.json")
     assert {file.stem.split("_")[1] for file in files} == {"old", "new"}
+
+
+def test_interrupted_series_is_finished(rayscale: Rayscale, foreign_suite: Suite) -> None:
+    """The launches that are missing are made, as planned; those that are there stay as they are."""
+    foreign_suite(fails=2)
+    asked = ("record", "--baseline", "--launches=3", "--", *WITHOUT_US)
+    assert rayscale(*asked)[0] == 1
+    (first,) = Path().glob("results/*/*.json")
+    before = first.read_bytes()
+    listed = rayscale("runs")[1]
+    code, output, errors = rayscale("record", "--resume")
+
+    assert "not finished: baseline, 1 of 3 launches. To finish it: rayscale record" in listed
+    assert code == 0, errors
+    assert [line.split(": ")[0] for line in errors.splitlines()] == [
+        "launch 1 of 2",
+        "launch 2 of 2",
+    ]
+    assert "A baseline of 3 launches: " in output
+    assert first.read_bytes() == before
+    assert [path.name for path in sorted(Path("results").glob(".*"))] == [
+        *(".gitignore", ".launches.msgpack")
+    ]
+    assert rayscale("compare", "baseline", "baseline")[0] == 0
+
+
+def test_series_of_something_else_is_not_finished(rayscale: Rayscale, foreign_suite: Suite) -> None:
+    """A changed file is named, other options are refused, and the plan stays."""
+    foreign_suite(fails=2)
+    assert rayscale("record", "--launches=3", "--", *WITHOUT_US)[0] == 1
+    optioned = rayscale("record", "--resume", "--launches=4")
+    foreign_suite(fails=3)
+    changed = rayscale("record", "--resume")
+
+    assert (optioned[0], changed[0]) == (4, 4)
+    assert "leave out --launches" in optioned[2]
+    assert "test_sort.py has changed" in " ".join(changed[2].split())
+    assert list(Path("results").glob(".unfinished-series-*.json"))
+
+
+def test_no_series_to_finish_is_said(rayscale: Rayscale) -> None:
+    """Where none was begun, that is the sentence."""
+    code, _, errors = rayscale("record", "--resume")
+    assert code == 4
+    assert "was begun and not finished" in " ".join(errors.split())

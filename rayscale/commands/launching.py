@@ -43,7 +43,8 @@ def _left(recorded: Recorded, planned: int) -> str:
     files = [str(file) for _, file in recorded.files]
     return (
         f"Launch {len(files) + 1} of {planned} failed. {count(len(files), 'launch')} before it "
-        f"kept: {', '.join(files)}. The series is incomplete and is not a baseline."
+        f"kept: {', '.join(files)}. The series is incomplete and is not a baseline; "
+        "`rayscale record --resume` makes what is missing."
     )
 
 

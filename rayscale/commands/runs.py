@@ -7,8 +7,9 @@ from rich import box
 from rich.table import Table
 
 from rayscale.commands.arguments import name_skipped
-from rayscale.saved import journal, store
-from rayscale.text import printed
+from rayscale.saved import journal, series, store
+from rayscale.saved.raw import LaunchError
+from rayscale.text import count, printed
 
 VERSIONS = ("python", "ray", "numpy")
 
@@ -26,22 +27,37 @@ def runs(results: Path) -> None:
     begun, broken = journal.read_all(results)
     if launches:
         click.echo(printed(_table(store.groups(launches)), width=400), nl=False)
-    elif not begun:
+    elif not begun and not series.unfinished(results):
         click.echo(f"Nothing is kept in {results}/ yet.")
     for one in begun:
         click.echo(_unfinished(one))
+    for file in series.unfinished(results):
+        click.echo(_series(file, results))
     name_skipped([*faults, *broken])
 
 
 def _unfinished(run: journal.Unfinished) -> str:
     """Return what there is of a run that was begun, and how to finish it."""
-    of = f"{len(run.finished)} of {len(run.first.plan.cases)} cases"
+    of = f"{len(run.finished)} of {len(run.first.identity.cases)} cases"
     when = f"{run.begun.astimezone():%Y-%m-%d %H:%M}"
     if journal.is_being_written(run.file):
         return f"being run since {when}: {of} are there"
     return (
         f"not finished: {of}, begun {when}. To finish it: {run.first.command} --resume\n"
         f"  To forget it, remove {run.file}"
+    )
+
+
+def _series(file: Path, results: Path) -> str:
+    """Return what there is of a series that was begun, and how to finish it."""
+    try:
+        own = series.read(file)
+    except LaunchError as error:
+        return f"skipped: {error}"
+    there = len(series.done(own, results))
+    return (
+        f"not finished: {own.name}, {there} of {count(len(own.planned), 'launch')}. To finish it: "
+        f"rayscale record --resume\n  To forget it, remove {file}"
     )
 
 

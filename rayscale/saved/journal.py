@@ -1,7 +1,7 @@
 """The journal of a run: what has finished, on the disk before the next case begins.
 
-A line of JSON each: the plan, then what happened.  It is deleted when the run is saved.  A process
-that ends before that, however it ends, leaves it, and another one can finish the run.
+A line of JSON each: what the run is of, then what happened.  It is deleted when the run is saved.
+A process that ends before that, however it ends, leaves it, and another one can finish the run.
 """
 
 import os
@@ -16,7 +16,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from rayscale.saved.files import sync_folder
-from rayscale.saved.plan import Plan
+from rayscale.saved.identity import Identity
 from rayscale.saved.raw import LaunchError
 from rayscale.saved.saving import make
 
@@ -31,7 +31,7 @@ class Begun(msgspec.Struct, tag="run", frozen=True):
     format: int
     begun: str
     command: str
-    plan: Plan
+    identity: Identity
 
 
 class Process(msgspec.Struct, tag="process", frozen=True):
@@ -160,14 +160,14 @@ class Journal:
         Path(self.lock.lock_file).unlink(missing_ok=True)
 
 
-def begin(folder: Path, plan: Plan, command: str) -> Journal:
+def begin(folder: Path, identity: Identity, command: str) -> Journal:
     """Return a new journal in *folder*, on the disk with its first line."""
     make(folder)
     file = folder / f"{PREFIX}{uuid4().hex[:12]}{SUFFIX}"
     lock = _lock(file)
     lock.acquire(timeout=0)
     journal = Journal(file, lock, file.open("xb"))
-    journal.add(Begun(FORMAT, datetime.now(UTC).isoformat(), command, plan))
+    journal.add(Begun(FORMAT, datetime.now(UTC).isoformat(), command, identity))
     sync_folder(folder)
     return journal
 

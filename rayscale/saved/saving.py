@@ -52,14 +52,15 @@ def save(folder: Path, name: str, contents: Mapping[str, Any]) -> Path:
 
 
 def make(folder: Path) -> None:
-    """Make the *folder* of a machine's runs.
+    """Make the *folder* of a machine's runs, and that of all machines."""
+    make_results(folder.parent)
+    folder.mkdir(exist_ok=True)
 
-    Where that of all machines is new, it gets a .gitignore that leaves all but baselines out.
-    """
-    results = folder.parent
-    is_new = not results.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    if is_new:
+
+def make_results(results: Path) -> None:
+    """Make the folder of all machines; a new one gets a .gitignore: all but baselines stay out."""
+    if not results.exists():
+        results.mkdir(parents=True)
         (results / ".gitignore").write_text(IGNORED, encoding="utf-8")
 
 

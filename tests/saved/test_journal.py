@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from rayscale.saved import journal
+from rayscale.saved.identity import Identity, code_files, differences
 from rayscale.saved.journal import Failed, Finished, Journal, Left, Process, Running
-from rayscale.saved.plan import Plan, code_files, differences
 from rayscale.saved.raw import LaunchError
 
-PLAN = Plan(("a", "b"), {}, {"k.py": "1f"}, {"numpy": "2.4"}, {"cpus": "2"})
+BEGUN = Identity(("a", "b"), {}, {"k.py": "1f"}, {"numpy": "2.4"}, {"cpus": "2"})
 
 
 def finished(case: str, seconds: float = 0.5) -> Finished:
@@ -26,7 +26,7 @@ def finished(case: str, seconds: float = 0.5) -> Finished:
 
 def begun(folder: Path, *lines: journal.Line) -> Path:
     """Return the journal of a process that wrote *lines* and has left it."""
-    own = journal.begin(folder / "machine", PLAN, "pytest --benchmark-only")
+    own = journal.begin(folder / "machine", BEGUN, "pytest --benchmark-only")
     for line in lines:
         own.add(line)
     own.close()
@@ -39,7 +39,7 @@ def test_journal_gives_back_what_was_written(tmp_path: Path) -> None:
     run = journal.read(begun(tmp_path, *lines))
 
     assert run.lines == lines
-    assert (run.first.plan, run.first.command) == (PLAN, "pytest --benchmark-only")
+    assert (run.first.identity, run.first.command) == (BEGUN, "pytest --benchmark-only")
     assert (run.processes, run.torn) == (1, False)
 
 
@@ -101,7 +101,7 @@ def test_line_is_on_the_disk_before_the_next_case(
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
-    own = journal.begin(tmp_path, PLAN, "pytest")
+    own = journal.begin(tmp_path, BEGUN, "pytest")
     first = own.file.stat().st_size
     own.add(finished("a"))
     assert synced == [first, "folder", own.file.stat().st_size]
@@ -148,9 +148,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from rayscale.saved import journal
-from rayscale.saved.plan import Plan
+from rayscale.saved.identity import Identity
 
-own = journal.begin(Path(sys.argv[1]), Plan((), {}, {}, {}, {}), "pytest")
+own = journal.begin(Path(sys.argv[1]), Identity((), {}, {}, {}, {}), "pytest")
 print(own.file, flush=True)
 for number in range(10**6):
     own.add(journal.Finished(str(number), {"fullname": "x" * 300}, 1, (0.5,) * (number % 50)))
@@ -177,7 +177,7 @@ def test_killed_writer_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
 
 def test_run_that_is_being_written_is_nobody_elses(tmp_path: Path) -> None:
     """While one process writes the journal, another one cannot take it up."""
-    own: Journal = journal.begin(tmp_path, PLAN, "pytest")
+    own: Journal = journal.begin(tmp_path, BEGUN, "pytest")
     own.add(Process(1, "now"))
     assert journal.is_being_written(own.file)
     with pytest.raises(LaunchError, match="another process is working on this run"):
@@ -209,9 +209,9 @@ def test_code_files_are_the_projects_code_alone(tmp_path: Path) -> None:
         ({"options": {"-k": "x"}}, ["-k: not given, now x"]),
         ({"machine": {"cpus": "4"}, "files": {}}, ["cpus: 2, now 4", "k.py is gone"]),
         ({"versions": {}}, ["numpy: 2.4, now not installed"]),
-        ({"files": PLAN.files | {"m.py": "2e"}}, ["m.py is new"]),
+        ({"files": BEGUN.files | {"m.py": "2e"}}, ["m.py is new"]),
     ],
 )
 def test_differences_are_named(changes: dict[str, Any], said: list[str]) -> None:
     """What is not as it was when the run was begun, in words."""
-    assert differences(PLAN, msgspec.structs.replace(PLAN, **changes)) == said
+    assert differences(BEGUN, msgspec.structs.replace(BEGUN, **changes)) == said

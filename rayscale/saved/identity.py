@@ -19,7 +19,7 @@ CODE = frozenset({
 SHOWN = 5  # differences that are named, of each kind
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True):
     """What a run is of, as it was begun."""
 
     cases: tuple[str, ...]  # ids, in the order in which they are run
@@ -64,12 +64,12 @@ def installed() -> dict[str, str]:
     return {name: version for name, version in found if name}
 
 
-def differences(begun: Plan, now: Plan) -> list[str]:
+def differences(begun: Identity, now: Identity) -> list[str]:
     """Return in words what is not as it was when the run was begun; nothing if all is.
 
-    >>> plan = Plan(("a",), {"--sizes": "small"}, {"k.py": "1f"}, {"numpy": "2.4"}, {"cpus": "2"})
-    >>> now = msgspec.structs.replace(plan, options={}, files={"k.py": "2e"})
-    >>> differences(plan, now)
+    >>> begun = Identity(("a",), {"--sizes": "small"}, {"k.py": "1f"}, {}, {"cpus": "2"})
+    >>> now = msgspec.structs.replace(begun, options={}, files={"k.py": "2e"})
+    >>> differences(begun, now)
     ['--sizes: small, now not given', 'k.py has changed']
     """
     found = [
