@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from rayscale import machine
+from rayscale import lines, machine
+from rayscale.identity import Identity, code_files, differences, installed
 from rayscale.measured import SERIAL
 from rayscale.restored import Restored, finished
 from rayscale.saved import journal, saving
-from rayscale.saved.identity import Identity, code_files, differences, installed
 from rayscale.saved.journal import Journal, Unfinished
 from rayscale.saved.raw import LaunchError
 from rayscale.suite import items as suite_items
@@ -116,7 +116,7 @@ class Resuming:
     def _find(self) -> Unfinished:
         """Return the newest run that this session can finish; UsageError where there is none."""
         results = self.folder().parent
-        files = [one for one in journal.unfinished(results) if not journal.is_being_written(one)]
+        files = [one for one in journal.unfinished(results) if not lines.is_being_written(one)]
         if not files:
             raise pytest.UsageError(
                 f"--resume: no run in {results}/ was begun and not finished; leave it out"

@@ -7,6 +7,7 @@ from rich import box
 from rich.table import Table
 
 from rayscale.commands.arguments import name_skipped
+from rayscale.lines import is_being_written
 from rayscale.saved import journal, series, store
 from rayscale.saved.raw import LaunchError
 from rayscale.text import count, printed
@@ -40,7 +41,7 @@ def _unfinished(run: journal.Unfinished) -> str:
     """Return what there is of a run that was begun, and how to finish it."""
     of = f"{len(run.finished)} of {len(run.first.identity.cases)} cases"
     when = f"{run.begun.astimezone():%Y-%m-%d %H:%M}"
-    if journal.is_being_written(run.file):
+    if is_being_written(run.file):
         return f"being run since {when}: {of} are there"
     return (
         f"not finished: {of}, begun {when}. To finish it: {run.first.command} --resume\n"

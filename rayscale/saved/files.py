@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from filelock import FileLock
 
+from rayscale.lines import sync_folder
+
 NUMBERED = re.compile(r"(\d{4,})_(.+)\.json")
 DRAFT = ".draft-"
 
@@ -25,17 +27,7 @@ def write_whole(file: Path, contents: bytes) -> None:
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        sync_folder(file.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Write *folder* to the disk: a new name is only then on it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(file.parent)
 
 
 def keep(folder: Path, name: str, contents: bytes) -> Path:

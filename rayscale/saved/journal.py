@@ -4,19 +4,17 @@ A line of JSON each: what the run is of, then what happened.  It is deleted when
 A process that ends before that, however it ends, leaves it, and another one can finish the run.
 """
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
 import msgspec
-from filelock import FileLock, Timeout
 
-from rayscale.saved.files import sync_folder
-from rayscale.saved.identity import Identity
+from rayscale import lines
+from rayscale.identity import Identity
+from rayscale.lines import BusyError, LineError, Lines
 from rayscale.saved.raw import LaunchError
 from rayscale.saved.saving import make
 
@@ -134,55 +132,44 @@ class Unfinished:
         }
 
 
-@dataclass
 class Journal:
-    """A journal that this process writes; it holds the lock until it ends."""
+    """A journal that this process writes."""
 
-    file: Path
-    lock: FileLock
-    out: IO[bytes] = field(repr=False)
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+        return self._lines.file
 
     def add(self, line: Line) -> None:
         """Write *line* and have it on the disk; OSError where the disk is full, or gone."""
-        self.out.write(msgspec.json.encode(line, enc_hook=_plain) + b"\n")
-        self.out.flush()
-        os.fsync(self.out.fileno())
+        self._lines.add(msgspec.json.encode(line, enc_hook=_plain))
 
     def close(self) -> None:
         """Leave the journal to whoever finishes the run."""
-        self.out.close()
-        self.lock.release()
+        self._lines.close()
 
     def delete(self) -> None:
         """Delete it: the run is saved."""
-        self.file.unlink(missing_ok=True)
-        self.close()
-        Path(self.lock.lock_file).unlink(missing_ok=True)
+        self._lines.delete()
 
 
 def begin(folder: Path, identity: Identity, command: str) -> Journal:
     """Return a new journal in *folder*, on the disk with its first line."""
     make(folder)
+    first = Begun(FORMAT, datetime.now(UTC).isoformat(), command, identity)
     file = folder / f"{PREFIX}{uuid4().hex[:12]}{SUFFIX}"
-    lock = _lock(file)
-    lock.acquire(timeout=0)
-    journal = Journal(file, lock, file.open("xb"))
-    journal.add(Begun(FORMAT, datetime.now(UTC).isoformat(), command, identity))
-    sync_folder(folder)
-    return journal
+    return Journal(lines.begin(file, msgspec.json.encode(first)))
 
 
 def go_on(run: Unfinished) -> Journal:
     """Return the journal of *run*, to be continued; LaunchError where a process writes it."""
-    lock = _lock(run.file)
     try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
+        return Journal(lines.go_on(run.file, run.nbytes))
+    except BusyError as error:
         raise LaunchError(run.file, "another process is working on this run") from error
-    out = run.file.open("r+b")
-    out.truncate(run.nbytes)
-    out.seek(0, os.SEEK_END)
-    return Journal(run.file, lock, out)
 
 
 def _plain(value: Any) -> Any:
@@ -191,19 +178,6 @@ def _plain(value: Any) -> Any:
         if isinstance(value, kind):
             return kind(value)
     return f"UNSERIALIZABLE[{value!r}]"
-
-
-def _lock(file: Path) -> FileLock:
-    return FileLock(f"{file}.lock")
-
-
-def is_being_written(file: Path) -> bool:
-    """Tell whether a process that lives works on the run of this journal."""
-    try:
-        with _lock(file).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
 
 
 def unfinished(results: Path) -> list[Path]:
@@ -223,40 +197,19 @@ def read_all(results: Path) -> tuple[list[Unfinished], list[LaunchError]]:
 
 
 def read(file: Path) -> Unfinished:
-    """Return what a journal tells; LaunchError where a line of it is not one, but the last.
-
-    A process that ends while it writes leaves a part of its last line, or what the file system puts
-    in its place.  Before that, every line was on the disk.
-    """
+    """Return what a journal tells; LaunchError where a line of it is not one, but the last."""
     try:
-        every = file.read_bytes()
+        found = lines.read(file, _decode)
     except OSError as error:
         raise LaunchError(file, f"cannot be read ({error.strerror})") from error
-    *whole, rest = every.split(b"\n")
-    lines, last = _lines(file, whole), len(every) - len(rest)
-    if not lines or not isinstance(lines[0], Begun):
+    except LineError as error:
+        raise LaunchError(file, f"the journal of a run: {error}") from error
+    if not found.lines or not isinstance(found.lines[0], Begun):
         raise LaunchError(file, "the journal of a run, of which not even the first line is whole")
-    if lines[0].format != FORMAT:
+    if found.lines[0].format != FORMAT:
         raise LaunchError(
             file,
-            f"of the journal's format {lines[0].format}, and this version reads {FORMAT}; use the "
-            "version that wrote it",
+            f"of the journal's format {found.lines[0].format}, and this version reads {FORMAT}; "
+            "use the version that wrote it",
         )
-    if len(lines) < len(whole):
-        last -= len(whole[-1]) + 1
-    return Unfinished(file, lines[0], tuple(lines[1:]), last, torn=last < len(every))
-
-
-def _lines(file: Path, whole: Sequence[bytes]) -> list[Line]:
-    """Return what is in all lines, but for a last one that is not whole in spite of its end."""
-    found: list[Line] = []
-    for number, line in enumerate(whole, start=1):
-        try:
-            found.append(_decode(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if number == len(whole):
-                break
-            raise LaunchError(
-                file, f"line {number} of the journal is not what rayscale writes ({error})"
-            ) from error
-    return found
+    return Unfinished(file, found.lines[0], found.lines[1:], found.nbytes, found.torn)

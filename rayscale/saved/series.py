@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from rayscale.identity import Identity, code_files, differences, installed
 from rayscale.saved.files import write_whole
-from rayscale.saved.identity import Identity, code_files, differences, installed
 from rayscale.saved.raw import LaunchError
 from rayscale.saved.recording import Plan, Planned
 from rayscale.saved.saving import make_results

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from rayscale.identity import Identity, code_files, differences
+from rayscale.lines import is_being_written
 from rayscale.saved import journal
-from rayscale.saved.identity import Identity, code_files, differences
 from rayscale.saved.journal import Failed, Finished, Journal, Left, Process, Running
 from rayscale.saved.raw import LaunchError
 
@@ -68,7 +69,7 @@ def test_bad_line_inside_a_journal_is_an_error(tmp_path: Path, bad: bytes) -> No
     file = begun(tmp_path, Process(1, "now"))
     file.write_bytes(file.read_bytes() + bad + b"\n" + b'{"type":"failed","case":"a"}\n')
 
-    with pytest.raises(LaunchError, match=r"line 3 of the journal"):
+    with pytest.raises(LaunchError, match="line 3 is not what rayscale writes"):
         journal.read(file)
 
 
@@ -147,8 +148,10 @@ def test_case_whose_time_ran_out_is_known_by_its_stacks(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
+from rayscale.identity import Identity, code_files, differences
+from rayscale.lines import is_being_written
 from rayscale.saved import journal
-from rayscale.saved.identity import Identity
+from rayscale.identity import Identity
 
 own = journal.begin(Path(sys.argv[1]), Identity((), {}, {}, {}, {}), "pytest")
 print(own.file, flush=True)
@@ -172,18 +175,18 @@ def test_killed_writer_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
 
     assert kept[: len(said)] == said
     assert len(kept) <= len(said) + 1
-    assert not journal.is_being_written(file)
+    assert not is_being_written(file)
 
 
 def test_run_that_is_being_written_is_nobody_elses(tmp_path: Path) -> None:
     """While one process writes the journal, another one cannot take it up."""
     own: Journal = journal.begin(tmp_path, BEGUN, "pytest")
     own.add(Process(1, "now"))
-    assert journal.is_being_written(own.file)
+    assert is_being_written(own.file)
     with pytest.raises(LaunchError, match="another process is working on this run"):
         journal.go_on(journal.read(own.file))
     own.close()
-    assert not journal.is_being_written(own.file)
+    assert not is_being_written(own.file)
 
 
 def test_code_files_are_the_projects_code_alone(tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_broken_journal_is_refused(begun: Path) -> None:
     seen = resumed(begun)
 
     assert seen.exit_code == pytest.ExitCode.USAGE_ERROR
-    assert "line 2 of the journal is not what rayscale writes" in seen.output
+    assert "line 2 is not what rayscale writes" in seen.output
 
 
 def test_resumed_launch_is_marked_and_compared_on_request_alone(
