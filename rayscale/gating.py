@@ -5,6 +5,7 @@ that it starts do, and it reports what they see.
 """
 
 import os
+import platform
 import random
 import tempfile
 from collections.abc import Iterable
@@ -17,11 +18,14 @@ import pytest
 from rayscale.gate.overruled import IN_THE_WAY
 
 if TYPE_CHECKING:
+    from rayscale.gate.attempts import Attempts
     from rayscale.gate.outcome import Outcome
     from rayscale.gate.request import Request
     from rayscale.gate.trees import Copies
+    from rayscale.identity import Identity
 
 WIDTH = 120  # of a table's columns beside the case: two times, a ratio, pairs, a verdict
+NOT_COMPARED = ("--resume", "--rayscale-resume")  # of the words that say what is compared
 OF_COVERAGE = ("COV_CORE_", "COVERAGE_PROCESS_")
 
 
@@ -113,11 +117,49 @@ class Gating:
 
         if session.config.option.collectonly:
             raise pytest.UsageError("--against compares; leave --collect-only out, or --against")
+        identity = self._identity()
         self.outcome = Outcome(
-            session, self.request, self.copies, self.folder, self.environment, self.coin
+            session,
+            self.request,
+            self.copies,
+            self.folder,
+            self.environment,
+            self.coin,
+            self._attempts(identity),
+            identity,
         )
         self.outcome.run()
         return True
+
+    def _identity(self) -> "Identity":
+        """Return what is compared, but for its cases, which are known later."""
+        from rayscale import machine
+        from rayscale.identity import Identity, code_files, installed
+
+        own, words = self.request, self.config.invocation_params.args
+        return Identity(
+            cases=(),
+            options={
+                "--against": own.revision.sha,
+                "options": " ".join(one for one in map(str, words) if one not in NOT_COMPARED),
+            },
+            files=code_files(self.config.rootpath, self.config.rootpath / "results"),
+            versions=installed() | {"python": platform.python_version()},
+            machine={"name": platform.node(), "cpus": str(machine.usable_cpus())},
+        )
+
+    def _attempts(self, identity: "Identity") -> "Attempts":
+        """Return the attempts at the cases; UsageError where none can be taken up that should."""
+        from rayscale.gate import attempts
+
+        cache: pytest.Cache | None = getattr(self.config, "cache", None)
+        folder = None if cache is None else cache.mkdir("rayscale-gate")
+        if not self.config.getoption("rayscale_resume"):
+            return attempts.first(folder)
+        try:
+            return attempts.interrupted(folder, identity)
+        except attempts.AttemptsError as error:
+            raise pytest.UsageError(f"--resume: {error}") from error
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_benchmark_group_stats(self) -> list[Any]:
@@ -139,6 +181,10 @@ class Gating:
         from rayscale.terminal import width
 
         own = self.outcome
+        if own is not None and own.is_resumable:
+            terminalreporter.write_line(
+                "rayscale: this gate is not finished; the same command with --resume finishes it"
+            )
         if own is None or not (own.cases or own.others):
             return
         from rayscale.gate import verdicts

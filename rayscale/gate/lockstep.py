@@ -52,6 +52,8 @@ class Request:
     path: Sequence[str]  # sys.path
     yardstick: Sequence[str]
     chosen: Sequence[tuple[str, str, int]] | None  # id, place and number there; None: all
+    done: Sequence[tuple[str, str, int]]  # the same, of those that have their verdicts
+    shares: Mapping[str, float]  # by what a case's error rates are multiplied, where not by 1
     terms: Mapping[str, float]  # tolerance, false alarm of the session, miss
     sharing: int  # cases that share the false alarm; 0: all that are found
     pair_budget: float
@@ -255,7 +257,8 @@ class Lockstep:
 
         own = self.request.terms
         tolerance = parse_share(test.head.tolerance) if test.head.tolerance else own["tolerance"]
-        return Terms(tolerance, own["false_alarm"] / self.sharing, own["miss"])
+        share = self.request.shares.get(test.head.id, 1.0)
+        return Terms(tolerance, share * own["false_alarm"] / self.sharing, share * own["miss"])
 
     def _seen(
         self,
@@ -398,12 +401,16 @@ def _run(lockstep: Lockstep, say: Callable[[str, Any], None], hear: Callable[[],
         assert isinstance(event, Collected)
         tests[seat.world.side] = event.tests
     both, gone, new = matching.match(tests["base"], tests["head"])
-    chosen = _chosen(lockstep.request, both)
-    lockstep.sharing = lockstep.request.sharing or len(chosen)
+    request = lockstep.request
+    chosen = both if request.chosen is None else _named(request.chosen, both)
+    done = {one.head.id for one in _named(request.done, both)}
+    left = [one for one in chosen if one.head.id not in done]
+    lockstep.sharing = request.sharing or len(chosen)
     say(
         "collected",
         {
             "cases": [one.head.id for one in chosen],
+            "left": [one.head.id for one in left],
             "tests": [asdict(one) for one in tests["head"]],
             "gone": [one.id for one in gone],
             "new": [one.id for one in new],
@@ -414,9 +421,9 @@ def _run(lockstep: Lockstep, say: Callable[[str, Any], None], hear: Callable[[],
     for side, seat in reversed(list(seats.items())):
         own = [one.id for one in tests[side]]
         seat.event = None
-        places = [own.index(getattr(one, side).id) for one in chosen] if go_on else []
+        places = [own.index(getattr(one, side).id) for one in left] if go_on else []
         seat.half.chosen = places
-    for test in chosen if go_on else ():
+    for test in left if go_on else ():
         say("case", asdict(lockstep.case(test)))
         if not hear():
             break
@@ -426,13 +433,13 @@ def _run(lockstep: Lockstep, say: Callable[[str, Any], None], hear: Callable[[],
     say("ended", asdict(bad[0]) if bad else {"code": 0, "reason": ""})
 
 
-def _chosen(request: Request, both: Sequence[matching.Match]) -> list[matching.Match]:
-    """Return the tests that the request names: by id, or by place where ids change."""
-    if request.chosen is None:
-        return list(both)
-    ids = {own for own, _, _ in request.chosen}
+def _named(
+    names: Sequence[tuple[str, str, int]], both: Sequence[matching.Match]
+) -> list[matching.Match]:
+    """Return the tests of these *names*: by id, or by place where ids change."""
+    ids = {own for own, _, _ in names}
     known = {one.head.id for one in both}
-    places = {(place, number) for own, place, number in request.chosen if own not in known}
+    places = {(place, number) for own, place, number in names if own not in known}
     return [one for one in both if one.head.id in ids or (one.head.place, one.number) in places]
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from rayscale.gate import loadings, surroundings, verdicts
+from rayscale.gate.attempts import Attempted, Attempts, AttemptsError, Decided
 from rayscale.gate.half import Test
 from rayscale.gate.lasting import Lasting
 from rayscale.gate.loadings import LoadingError
@@ -22,6 +24,7 @@ from rayscale.gate.request import SAFE_TOLERANCE, Request, parse_tolerance
 from rayscale.gate.terms import Terms
 from rayscale.gate.trees import Copies
 from rayscale.gate.verdicts import GatedCase
+from rayscale.identity import Identity
 from rayscale.machine import usable_cpus
 from rayscale.text import count, duration
 
@@ -46,6 +49,8 @@ class Outcome:
     folder: Path  # the gate's own
     environment: Mapping[str, str]  # of the processes
     coin: random.Random
+    attempts: Attempts
+    identity: Identity  # of what is compared, without its cases
     cases: list[GatedCase] = field(default_factory=list)
     others: list[tuple[str, str]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
@@ -56,6 +61,8 @@ class Outcome:
     lasting: Lasting = field(init=False)
     first: str = ""  # the side that is loaded first, on the first loading
     unseen: list[str] = field(default_factory=list)  # why nothing of the project ran, case by case
+    left: list[str] = field(default_factory=list)  # cases that have not begun
+    is_interrupted: bool = False
 
     def __post_init__(self) -> None:
         """Look up how long the cases took in the last gate."""
@@ -77,6 +84,17 @@ class Outcome:
         if self.copies.before is not None:
             self._load({"base": str(self.copies.before)}, "base", None)
         first = self.first = self.coin.choice(SIDES)
+        try:
+            self._load_both(copies, first)
+        except BaseException:
+            self.is_interrupted = True
+            raise
+        finally:
+            self.attempts.end(is_done=not self.is_interrupted)
+        self.lasting.keep()
+
+    def _load_both(self, copies: Mapping[str, str], first: str) -> None:
+        """Run the first loading and, for what is suspected, the second."""
         self._load(copies, first, None)
         if self.suspects and not self.session.shouldfail:
             self._say(f"{count(len(self.suspects), 'case')} suspected: loaded once more")
@@ -84,9 +102,9 @@ class Outcome:
             chosen = [(one["id"], one["place"], one["number"]) for one in seen]
             self._load(_exchanged(copies), SIDES[first == "base"], chosen)
         for suspect in self.suspects:  # no second loading came to them
+            self._decide([suspect.seen])
             self._judge(suspect.seen, suspect.loadings)
         self.suspects = []
-        self.lasting.keep()
 
     def _load(
         self,
@@ -109,7 +127,9 @@ class Outcome:
                 "false_alarm": request.false_alarm,
                 "miss": request.miss,
             },
-            sharing=self.sharing,
+            done=self.attempts.done if chosen is None else (),
+            shares={case: self.attempts.share(case) for case in self.attempts.before},
+            sharing=self.sharing or self.attempts.sharing,
             pair_budget=request.pair_budget,
             budget=request.gate_budget if chosen is None else float(10**9),
             seed=self.coin.getrandbits(64),
@@ -137,6 +157,8 @@ class Outcome:
         elif kind == "case":
             self.lasting.note(value["id"])
             (self._first if is_first else self._second)(value)
+            if is_first:
+                self._attempt_the_next()
         elif kind == "ended" and value["code"] == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
         elif kind == "ended" and value["code"] == pytest.ExitCode.USAGE_ERROR:
@@ -165,7 +187,32 @@ class Outcome:
             self._say("no benchmark that both sides have was collected")
         else:
             most = min(self.request.gate_budget, self.sharing * self.request.pair_budget)
-            self._say(self.lasting.sentence(value["cases"], most))
+            self._say(self.lasting.sentence(value["left"], most))
+            self._take_up(value["cases"], value["left"])
+
+    def _take_up(self, cases: Sequence[str], left: Sequence[str]) -> None:
+        """Report what an earlier session decided, and begin with the cases that are *left*."""
+        try:
+            self.attempts.start(msgspec.structs.replace(self.identity, cases=tuple(cases)))
+        except AttemptsError as error:
+            raise pytest.UsageError(f"--resume: {error}") from error
+        if self.attempts.begun is not None:
+            self._say(f"{len(self.attempts.decided)} of {count(len(cases), 'case')} are decided")
+        for one in self.attempts.decided:
+            first, *others = one.seen
+            self._first(first, again=True)
+            for other in others:
+                self._second(other, again=True)
+        self.left = list(left)
+        self._attempt_the_next()
+
+    def _attempt_the_next(self) -> None:
+        if self.left:
+            self.attempts.note(Attempted(self.left.pop(0)))
+
+    def _decide(self, seen: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what was *seen* of a case: it needs no further attempt."""
+        self.attempts.note(Decided(tuple(dict(one) for one in seen)))
 
     def _unmatched(self, name: str, broken: Mapping[str, str]) -> None:
         """Note a benchmark that the base has not collected: it is new, or its file is broken."""
@@ -180,21 +227,27 @@ class Outcome:
         where = f"{test['id']}, mark tolerance"
         return self.request.tolerance if given is None else parse_tolerance(where, given)
 
-    def _first(self, seen: Mapping[str, Any]) -> None:
-        if seen["kind"] != "compared":
-            self._other(seen, seen["kind"], seen["why"])
+    def _first(self, seen: Mapping[str, Any], *, again: bool = False) -> None:
+        """Take what the first loading saw; *again*: an earlier session's, with its verdict."""
+        compared = seen["kind"] == "compared"
+        loadings = [_loading(seen)] if compared else []
+        if compared and self._gated(seen, loadings).is_suspected:
+            self.suspects.append(Suspect(seen, loadings))
             return
-        loading = _loading(seen)
-        if self._gated(seen, [loading]).is_suspected:
-            self.suspects.append(Suspect(seen, [loading]))
+        if not again and seen["kind"] != "late":
+            self._decide([seen])
+        if compared:
+            self._judge(seen, loadings)
         else:
-            self._judge(seen, [loading])
+            self._other(seen, seen["kind"], seen["why"])
 
-    def _second(self, seen: Mapping[str, Any]) -> None:
+    def _second(self, seen: Mapping[str, Any], *, again: bool = False) -> None:
         own = next((one for one in self.suspects if _is_same(one.seen, seen)), None)
         if own is None:
             return
         self.suspects.remove(own)
+        if not again:
+            self._decide([own.seen, seen])
         if seen["kind"] == "compared":
             self._judge(own.seen, [*own.loadings, _loading(seen)])
         else:
@@ -202,7 +255,9 @@ class Outcome:
 
     def _terms(self, name: str) -> Terms:
         own = self.request
-        return Terms(self.tolerances[name], own.false_alarm / max(1, self.sharing), own.miss)
+        share = self.attempts.share(name)
+        false_alarm = share * own.false_alarm / max(1, self.sharing)
+        return Terms(self.tolerances[name], false_alarm, share * own.miss)
 
     def _gated(self, seen: Mapping[str, Any], loads: Sequence[Loading]) -> GatedCase:
         name = seen["id"]
@@ -294,10 +349,14 @@ class Outcome:
 
     def promise(self) -> str:
         """Return what the verdicts of this session are worth, in words."""
-        own = self.request
-        return verdicts.promise(
-            own.false_alarm, list(self.tolerances.values()) or [own.tolerance], own.miss
-        )
+        own, most = self.request, self.attempts.most()
+        tolerances = list(self.tolerances.values()) or [own.tolerance]
+        return verdicts.promise(most * own.false_alarm, tolerances, most * own.miss)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether cases are left, and another session can go on with them."""
+        return self.is_interrupted and self.attempts.file is not None
 
     def warnings(self) -> Iterator[str]:
         """Return what the user should know beside the verdicts."""

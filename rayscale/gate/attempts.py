@@ -1,0 +1,149 @@
+"""A gate that outlives its process: what each case came to, and how often it was attempted.
+
+A case's pairs are never of two sessions: they would be of two states of the machine, and the second
+would be begun because of what the first had seen.  So a case that was interrupted is compared anew,
+and each attempt at it counts: after k interruptions its share of both error rates is halved k
+times.  An infinite number of attempts so err at most twice as often as one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rayscale import lines
+from rayscale.identity import Identity, differences
+from rayscale.lines import LineError, Lines
+
+NAME = "gate.jsonl"  # in the folder of pytest's cache
+FORMAT = 1
+MOST = 2.0  # times as often as one attempt do all together err
+
+
+class Begun(msgspec.Struct, tag="gate", frozen=True):
+    """The first line: what is compared, and how many cases share the false alarm."""
+
+    format: int
+    identity: Identity
+
+
+class Attempted(msgspec.Struct, tag="attempted", frozen=True):
+    """A case begins."""
+
+    case: str
+
+
+class Decided(msgspec.Struct, tag="decided", frozen=True):
+    """What was seen of a case, on its one or two loadings: it has its verdict."""
+
+    seen: tuple[dict[str, Any], ...]
+
+
+Line = Begun | Attempted | Decided
+_decode = msgspec.json.Decoder(Line).decode
+
+
+class AttemptsError(Exception):
+    """The gate that was begun cannot be finished; the message says why."""
+
+
+@dataclass
+class Attempts:
+    """The attempts at each case, of earlier sessions and of this one.
+
+    *file* is None where pytest keeps no cache: then nothing is written.
+    """
+
+    file: Path | None
+    decided: tuple[Decided, ...] = ()
+    begun: Begun | None = None  # by an earlier session, which this one finishes
+    before: Mapping[str, int] = field(default_factory=dict)  # attempts that were interrupted
+    _nbytes: int = 0
+    _lines: Lines | None = None
+
+    @property
+    def done(self) -> list[tuple[str, str, int]]:
+        """The cases that have their verdicts: id, place and number there."""
+        first = [one.seen[0] for one in self.decided]
+        return [(one["id"], one["place"], one["number"]) for one in first]
+
+    @property
+    def sharing(self) -> int:
+        """How many cases shared the false alarm in the first session; 0 in the first one."""
+        return len(self.begun.identity.cases) if self.begun else 0
+
+    def share(self, case: str) -> float:
+        """Return by what the error rates of *case* are multiplied.
+
+        >>> Attempts(None, before={"slow": 2}).share("slow")
+        0.25
+        """
+        return 0.5 ** self.before.get(case, 0)
+
+    def most(self) -> float:
+        """Return how many times its rate a session of these attempts may err."""
+        return MOST if any(self.before.values()) else 1.0
+
+    def start(self, identity: Identity) -> None:
+        """Begin to write, or go on; AttemptsError where the cases are not those of before."""
+        if self.file is None:
+            return
+        if self.begun is None:
+            first = msgspec.json.encode(Begun(FORMAT, identity))
+            self._lines = lines.begin(self.file, first)
+            return
+        if unlike := differences(self.begun.identity, identity):
+            raise AttemptsError("; ".join(unlike))
+        self._lines = lines.go_on(self.file, self._nbytes)
+
+    def note(self, line: Attempted | Decided) -> None:
+        """Have *line* on the disk."""
+        if self._lines is not None:
+            self._lines.add(msgspec.json.encode(line, enc_hook=str))
+
+    def end(self, *, is_done: bool) -> None:
+        """Delete what is written where the session is done; else leave it to another one."""
+        if self._lines is None:
+            return
+        if is_done:
+            self._lines.delete()
+        else:
+            self._lines.close()
+        self._lines = None
+
+
+def first(folder: Path | None) -> Attempts:
+    """Return the attempts of a session that begins anew."""
+    return Attempts(None if folder is None else folder / NAME)
+
+
+def interrupted(folder: Path | None, identity: Identity) -> Attempts:
+    """Return those of the session that was interrupted; AttemptsError if it was of something else.
+
+    Its cases are not compared here: which there are is known after collection.
+    """
+    if folder is None or not (file := folder / NAME).is_file():
+        raise AttemptsError("no gate was begun here and not finished; leave it out")
+    try:
+        found = lines.read(file, _decode)
+        busy = lines.is_being_written(file)
+    except (OSError, LineError) as error:
+        raise AttemptsError(f"{file} cannot be read: {error}; remove it") from error
+    if busy:
+        raise AttemptsError("another process is working on this gate")
+    if not found.lines or not isinstance(begun := found.lines[0], Begun) or begun.format != FORMAT:
+        raise AttemptsError(f"{file} is not what this version of rayscale writes; remove it")
+    of_then = msgspec.structs.replace(begun.identity, cases=())
+    if unlike := differences(of_then, identity):
+        raise AttemptsError(f"the gate that was begun was another one: {'; '.join(unlike)}")
+    decided = tuple(one for one in found.lines if isinstance(one, Decided))
+    known = {one.seen[0]["id"] for one in decided}
+    every = [one.case for one in found.lines if isinstance(one, Attempted)]
+    return Attempts(file, decided, begun, _before(every, known), found.nbytes)
+
+
+def _before(attempted: Sequence[str], decided: set[str]) -> dict[str, int]:
+    """Return how many attempts at each case were interrupted: the last one at *decided* was not."""
+    return {case: attempted.count(case) - (case in decided) for case in set(attempted)}
