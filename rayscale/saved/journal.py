@@ -20,7 +20,7 @@ from rayscale.saved.saving import make
 
 PREFIX, SUFFIX = ".unfinished-", ".jsonl"
 FORMAT = 1  # of the lines; another one is refused
-DEADLY = 2  # processes that ended while they ran a case: it is not run by a third
+DEADLY = 3  # processes that ended while they ran a case: it is not run by a fourth
 
 
 class Begun(msgspec.Struct, tag="run", frozen=True):

@@ -242,12 +242,13 @@ def test_run_is_finished_after_several_ends(begun: Path) -> None:
 
 
 def test_case_that_ends_every_process_is_not_run_for_ever(begun: Path) -> None:
-    """After two ends in one case it fails, in a sentence; the others go on."""
-    assert ended(begun, PLAIN, signal.SIGKILL, "--resume") == -signal.SIGKILL
+    """After three ends in one case it fails, in a sentence; the others go on."""
+    for _ in range(2):
+        assert ended(begun, PLAIN, signal.SIGKILL, "--resume") == -signal.SIGKILL
     seen = resumed(begun, END=PLAIN, SIGNAL=str(int(signal.SIGKILL)))
 
     assert seen.exit_code == pytest.ExitCode.TESTS_FAILED
-    assert "was running when 2 processes ended, and is not run once more" in seen.output
+    assert "was running when 3 processes ended, and is not run once more" in seen.output
     assert [one["param"] for one in seen.contents["benchmarks"]] == [
         *("mean-serial-small", "mean-serial-large", "mean-plain-cpus2-large")
     ]
