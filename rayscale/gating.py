@@ -8,7 +8,7 @@ import os
 import platform
 import random
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rayscale.gate.overruled import IN_THE_WAY
+from rayscale.quoting import plain, quoted
 
 if TYPE_CHECKING:
     from rayscale.gate.attempts import Attempts
@@ -37,6 +38,7 @@ class Gating:
         from rayscale.gate import request
 
         self.config = config
+        self._refuse_what_no_copy_has()
         self.overruled = self._overrule()
         self.request: Request = request.settle(config)
         self.coin = random.Random(self.request.seed)
@@ -45,6 +47,17 @@ class Gating:
         self.folder = Path(own.name)
         self.copies: Copies = self._copy()
         self.outcome: Outcome | None = None
+
+    def _refuse_what_no_copy_has(self) -> None:
+        """Raise UsageError for tests outside the project: there is one revision of them."""
+        here, root = self.config.invocation_params.dir, self.config.rootpath.resolve()
+        for word in self.config.args:
+            place = Path(here, str(word).partition("::")[0])
+            if place.exists() and not place.resolve().is_relative_to(root):
+                raise pytest.UsageError(
+                    f"--against compares what is in {root}, and {quoted(word)} is not; call pytest "
+                    "in the project of these tests, or name it with --rootdir=FOLDER"
+                )
 
     def _overrule(self) -> list[str]:
         """Overrule the settings that stand in the way; return their names."""
@@ -74,7 +87,8 @@ class Gating:
                 self._named_files,
             )
         except RevisionError as error:
-            raise pytest.UsageError(f"--against {self.request.revision.name}: {error}") from error
+            name = self.request.revision.name
+            raise pytest.UsageError(plain(f"--against {name}: {error}")) from error
 
     @property
     def _named_files(self) -> list[Path]:
@@ -202,15 +216,25 @@ class Gating:
         terminalreporter.write_line(
             f"against {self.request.revision}; --pair-seed {self.request.seed} replays the draws"
         )
-        self._write_markdown(verdicts.markdown(own.cases, own.others, own.promise()))
+        for warning in self._write_markdown(
+            verdicts.markdown(own.cases, own.others, own.promise())
+        ):
+            terminalreporter.write_line(f"warning: {warning}", yellow=True)
 
-    def _write_markdown(self, text: str) -> None:
-        """Write the table to the file asked for, and append it to the page that CI shows."""
-        if self.request.summary is not None:
-            self.request.summary.write_text(text, encoding="utf-8")
-        if page := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(page).open("a", encoding="utf-8") as out:
-                out.write(text)
+    def _write_markdown(self, text: str) -> Iterator[str]:
+        """Write the table to the file asked for, and append it to the page that CI shows.
+
+        Return what could not be written, and why: the table is shown here all the same.
+        """
+        places = {"w": self.request.summary, "a": self.request.page}
+        for mode, file in places.items():
+            if file is None:
+                continue
+            try:
+                with file.open(mode, encoding="utf-8", errors="backslashreplace") as out:
+                    out.write(text)
+            except OSError as error:
+                yield f"the table is not in {quoted(file)} ({error.strerror}); it is the one above"
 
 
 def _whole(name: str) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rayscale import rescue
+from rayscale.quoting import plain, quoted
 from rayscale.resuming import Resuming
 from rayscale.suite import options
 from rayscale.suite.environment import conditions
@@ -25,6 +27,7 @@ class Keeping:
         self.measured: list[Any] = []  # pytest-benchmark's records of the tests that passed
         self.failed: list[str] = []
         self.file: Path | None = None
+        self.warnings: list[str] = []  # of what could not be saved
         self.resuming = Resuming(config, lambda: self.folder, is_ours)
         config.pluginmanager.register(self.resuming, "rayscale-resuming")
 
@@ -46,6 +49,27 @@ class Keeping:
         setting = self.config.getini("rayscale_results")
         root = saving.root(self.config.rootpath, setting, storage)
         return root / machine.fingerprint(machine.hardware())
+
+    def demand_room(self) -> None:
+        """Raise UsageError where a file could not be written in the end; else guard it until then.
+
+        What another process of ours keeps is not written here.
+        """
+        from rayscale import writable
+        from rayscale.saved import saving
+
+        if not saving.is_a_launchs() and (why := writable.why_no_folder(self.folder)):
+            raise pytest.UsageError(
+                f"runs cannot be kept in {quoted(self.folder)} ({why}); have another folder with "
+                "--benchmark-storage=FOLDER, or the setting rayscale_results"
+            )
+        file = self.config.getoption("benchmark_json", default=None)
+        if file is not None and (why := writable.why_no_file(Path(file))):
+            raise pytest.UsageError(
+                f"--benchmark-json: cannot write to {quoted(file)} ({why}); give a file in a "
+                "folder that exists"
+            )
+        rescue.guard(self.config, self.warnings.append)
 
     @property
     def records(self) -> Sequence[Mapping[str, Any]]:
@@ -84,6 +108,14 @@ class Keeping:
             self.failed = [one for one in self.failed if one != item.nodeid]  # run again, it passed
         return report
 
+    @pytest.hookimpl(optionalhook=True, wrapper=True)
+    def pytest_benchmark_generate_commit_info(self) -> Generator[None, object, object]:
+        """Have the revision saved that is measured: a hook's variables may name another's."""
+        from rayscale.gate.revisions import without_hooks_variables
+
+        with without_hooks_variables():
+            return (yield)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
         """Save what the timings depend on."""
@@ -121,7 +153,7 @@ class Keeping:
         is_done = self.resuming.is_complete
         if is_done and self.has_cases and not saving.is_a_launchs():
             self._save()
-        self.resuming.end(is_done=is_done)
+        self.resuming.end(is_done=is_done and not self.warnings)
         if (
             is_done
             and self.resuming.before
@@ -149,7 +181,10 @@ class Keeping:
         hook.pytest_benchmark_update_json(config=config, benchmarks=measured, output_json=contents)
         usual = saving.revision(commit_info) if self.records else "overhead"
         name = config.getoption("benchmark_save") or usual
-        self.file = saving.save(self.folder, name, contents)
+        self.file, warning = rescue.saved(
+            lambda folder: saving.save(folder, name, contents), self.folder
+        )
+        self.warnings += [warning] if warning else []
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
@@ -162,9 +197,11 @@ class Keeping:
             terminalreporter.section("what Ray gained")
             terminalreporter.write(summary.render(records, width(), failed=self.failed))
         if self.file is not None:
-            terminalreporter.write_line(f"rayscale: saved in {self.file}")
+            terminalreporter.write_line(f"rayscale: saved in {plain(str(self.file))}")
         for sentence in self.resuming.sentences():
-            terminalreporter.write_line(f"rayscale: {sentence}")
+            terminalreporter.write_line(f"rayscale: {plain(sentence)}")
+        for warning in self.warnings:
+            terminalreporter.write_line(f"warning: {warning}", yellow=True)
 
 
 def _is_timed(benchmark: Any) -> bool:

@@ -6,6 +6,7 @@ All before it is whole.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Generic, TypeVar
@@ -118,11 +119,15 @@ def read(file: Path, decode: Callable[[bytes], Line]) -> Read[Line]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write *folder* to the disk: a new name is only then on it."""
+    """Write *folder* to the disk, where its file system can: a new name is only then on it.
+
+    Some, such as shared folders of virtual machines, refuse; the file is there all the same.
+    """
     if os.name != "posix":  # elsewhere a folder cannot be opened
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -178,13 +178,23 @@ class Measuring:
         self.ours = [item for item in session.items if items.is_ours(item)]
         if self.config.option.collectonly:
             return
+        self._refuse_a_moved_root()
         self._refuse_sizes_that_nobody_has()
         self._skip_without_benchmark()
         self._demand_ray()
         self._demand_packages()
         self._try_existing_cluster()
         if self.ours and self.keeping is not None:
+            self.keeping.demand_room()
             self._show_a_live_line(self.keeping)
+
+    def _refuse_a_moved_root(self) -> None:
+        """Refuse benchmarks of ours under the root of another folder: it has their settings."""
+        from rayscale.rooting import demand_own_root
+
+        if self.ours:
+            words = [str(word) for word in self.config.invocation_params.args]
+            demand_own_root(self.config, words, (), is_asked_for=True)
 
     def _refuse_sizes_that_nobody_has(self) -> None:
         for name in self.asked.sizes or ():

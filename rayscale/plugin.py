@@ -67,10 +67,11 @@ def pytest_load_initial_conftests(
 
     The ini file is read by now, and no conftest.py is imported.
     """
-    short = bool(early_config.getini("rayscale"))
+    short = _is_short(early_config)
     gates = ("--rayscale-against", *(["--against"] if short else []))
     if any(word.startswith(gates) for word in args):
         _demand_benchmark(early_config)
+    _demand_own_root(early_config, args)
     if short:
         _add_short(parser)
     if short or any(word.startswith("--rayscale-") for word in args):
@@ -83,6 +84,24 @@ def pytest_load_initial_conftests(
         if short:
             _refuse_a_double(error)
         raise
+
+
+def _is_short(config: pytest.Config) -> bool:
+    """Return the setting *rayscale*; UsageError where it is neither true nor false."""
+    try:
+        return bool(config.getini("rayscale"))
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"the setting rayscale: {error}; give true or false") from error
+
+
+def _demand_own_root(config: pytest.Config, args: list[str]) -> None:
+    """Raise UsageError where an option's value has moved the root of a project of ours."""
+    ours = [f"{one}{name}" for _, _, options in GROUPS for name in options for one in (LONG, SHORT)]
+    if any(word in ours or word.startswith(("--benchmark-", LONG)) for word in args):
+        from rayscale.rooting import demand_own_root
+
+        asked = any(word.startswith(LONG) for word in args)
+        demand_own_root(config, args, ours, is_asked_for=asked)
 
 
 def _demand_benchmark(config: pytest.Config) -> None:

@@ -6,6 +6,9 @@ import re
 
 from rich.console import Console, RenderableType
 
+from rayscale.quoting import quoted
+
+LEAST_SHARE = 1e-12  # what is smaller cannot be divided among many cases
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 
 
@@ -75,10 +78,10 @@ def parse_share(text: str) -> float:
     >>> parse_share("5%"), parse_share("0.05")
     (0.05, 0.05)
     """
-    number = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", text)
+    number = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(%?)\s*", text, re.ASCII)
     part = float(number[1]) / (100 if number[2] else 1) if number else 0.0
-    if not 0 < part < 1:
-        raise ValueError(f'"{text}" is no share between 0 and 100 %; give one such as 5%')
+    if not LEAST_SHARE <= part < 1:
+        raise ValueError(f"{quoted(text)} is no share between 0 and 100 %; give one such as 5%")
     return part
 
 

@@ -113,12 +113,16 @@ class Outcome:
         chosen: Sequence[tuple[str, str, int]] | None,
     ) -> None:
         request, config = self.request, self.session.config
+        root, here = config.rootpath.resolve(), config.invocation_params.dir.resolve()
+        given = list(map(str, config.invocation_params.args))
+        if not here.is_relative_to(root):
+            given = [_written_out(word, here, root) for word in given]
         wanted = LoadingRequest(
-            tree=str(config.rootpath.resolve()),
-            folder=str(config.invocation_params.dir.resolve()),
+            tree=str(root),
+            folder=str(here),
             copies=copies,  # type: ignore[arg-type]  # base and head
             first=first,  # type: ignore[arg-type]  # the same
-            arguments=[*map(str, config.invocation_params.args), *self._more_arguments()],
+            arguments=[*given, *self._more_arguments()],
             path=[one or os.getcwd() for one in sys.path],  # noqa: PTH109 - as Python means it
             yardstick=sorted(self.copies.yardstick),
             chosen=chosen,
@@ -377,6 +381,19 @@ class Outcome:
             )
         if own.replayed:
             yield "the draws were replayed: the promise holds for a random seed alone"
+
+
+def _written_out(word: str, here: Path, root: Path) -> str:
+    """Return *word* with the place that it names from *here*, if any, as a path below *root*.
+
+    A copy is not where the project is from outside: ``../project/tests`` would not be in it.
+    """
+    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    name, colons, test = value.partition("::")
+    place = Path(os.path.normpath(here / name))
+    if not name or not place.exists() or not place.is_relative_to(root):
+        return word
+    return f"{option}{equals}{place}{colons}{test}"
 
 
 def _loading(seen: Mapping[str, Any]) -> Loading:

@@ -1,5 +1,6 @@
 """What ``--against`` asks for: a revision, and on which terms."""
 
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +10,14 @@ import pytest
 
 from rayscale.gate import revisions
 from rayscale.gate.revisions import Revision
+from rayscale.quoting import plain, quoted
+from rayscale.writable import why_no_file
 
 # Below, the layout of a copy in memory, up to 2.9 % of a short call, passes for a slowdown.
 LEAST_TOLERANCE, SAFE_TOLERANCE = 0.02, 0.05
+LONGEST = 1e9  # seconds: 30 years
+PAGE = "GITHUB_STEP_SUMMARY"  # names the file that CI shows as a page
+SEEDS = 2**64  # what is drawn, and printed
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Request:
     seed: int
     replayed: bool
     summary: Path | None
+    page: Path | None  # what CI shows
 
 
 def settle(config: pytest.Config) -> Request:
@@ -39,7 +46,7 @@ def settle(config: pytest.Config) -> Request:
     if not config.getoption("benchmark_only", default=False):
         raise pytest.UsageError("--against times what it compares: give --benchmark-only, too")
     summary = config.getoption("rayscale_gate_summary")
-    _prove_writable(summary)
+    page = os.environ.get(PAGE) or None
     seed = config.getoption("rayscale_pair_seed")
     terms = {
         "tolerance": parse_tolerance("--tolerance", config.getoption("rayscale_tolerance")),
@@ -53,7 +60,9 @@ def settle(config: pytest.Config) -> Request:
         name = name or revisions.usual_base(config.rootpath)
         revision = revisions.resolve(config.rootpath, name)
     except revisions.RevisionError as error:
-        raise pytest.UsageError(f"--against {name}: {error}") from error
+        raise pytest.UsageError(plain(f"--against {name}: {error}")) from error
+    _prove_writable("--gate-summary", summary, "give a file in a folder that exists")
+    _prove_writable(PAGE, page, "unset this variable, or have it name a file")
     return Request(
         revision=revision,
         **terms,
@@ -64,6 +73,7 @@ def settle(config: pytest.Config) -> Request:
         seed=own_seed,
         replayed=seed is not None,
         summary=Path(summary) if summary else None,
+        page=Path(page) if page else None,
     )
 
 
@@ -76,24 +86,17 @@ def parse_tolerance(where: str, text: str = "") -> float:
     tolerance = _share(where, text)
     if tolerance < LEAST_TOLERANCE:
         raise pytest.UsageError(
-            f"{where}: {text} is below 2 %; where a copy of the code lies in memory already "
+            f"{where}: {plain(text)} is below 2 %; where a copy of the code lies in memory already "
             "changes short calls by so much, so such a small difference cannot be attributed to a "
             "change"
         )
     return tolerance
 
 
-def _prove_writable(file: str | None) -> None:
+def _prove_writable(where: str, file: str | None, advice: str) -> None:
     """Raise UsageError now, and not after all is measured, if *file* cannot be written."""
-    if file is None:
-        return
-    try:
-        Path(file).open("a", encoding="utf-8").close()
-    except OSError as error:
-        raise pytest.UsageError(
-            f'--gate-summary: cannot write to "{file}" ({error.strerror}); give a file in a '
-            "folder that exists"
-        ) from error
+    if file is not None and (why := why_no_file(Path(file))):
+        raise pytest.UsageError(f"{where}: cannot write to {quoted(file)} ({why}); {advice}")
 
 
 def _share(option: str, text: str) -> float:
@@ -108,17 +111,20 @@ def _share(option: str, text: str) -> float:
 
 def _seconds(option: str, text: str) -> float:
     try:
-        seconds = float(text)
+        seconds = float(text) if text.isascii() else 0.0
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise pytest.UsageError(f'{option}: "{text}" is not a time; give seconds, above 0')
+    if not 0 < seconds <= LONGEST:
+        raise pytest.UsageError(f"{option}: {quoted(text)} is not a time; give seconds, above 0")
     return seconds
 
 
 def _seed(text: str | None) -> int:
     if text is None:
         return secrets.randbits(64)
-    if not text.isdecimal():
-        raise pytest.UsageError(f'--pair-seed: "{text}" is not a whole number; give a printed seed')
+    known = text.isascii() and text.isdecimal() and len(text) <= len(str(SEEDS))
+    if not known or int(text) >= SEEDS:
+        raise pytest.UsageError(
+            f"--pair-seed: {quoted(text)} is not a whole number of 64 bits; give a printed seed"
+        )
     return int(text)

@@ -3,8 +3,12 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from rayscale.quoting import quoted
 
 USUAL = ("main", "master", "trunk", "develop")  # a default branch, where nothing says which it is
 # fmt: off
@@ -70,15 +74,39 @@ def resolve(root: Path, name: str) -> Revision:
         raise RevisionError("git is not installed, and --against reads a revision from it")
     _demand_a_repository(root)
     commit = name.removesuffix("...") or "HEAD"
+    if "\0" in commit:  # no program can be asked for it
+        raise RevisionError(f"there is no revision {quoted(commit)} here; {_advice(root)}")
+    if _git(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
+        raise RevisionError("this repository has no commit yet; make one to compare with")
     sha = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", commit + "^{commit}")
     if sha is None:
-        raise RevisionError(f'there is no revision "{commit}" here; {_advice(root)}')
-    if name.endswith("..."):
-        sha = _git(root, "merge-base", sha, "HEAD")
-        if sha is None:
-            advice = _advice(root)
-            raise RevisionError(f'"{commit}" and HEAD have no common ancestor here; {advice}')
-    return Revision(name, sha)
+        raise RevisionError(f"there is no revision {quoted(commit)} here; {_advice(root)}")
+    return Revision(name, _parting(root, commit, sha) if name.endswith("...") else sha)
+
+
+def _parting(root: Path, commit: str, sha: str) -> str:
+    """Return where *commit*, whose name is *sha*, and HEAD parted.
+
+    RevisionError if they never did, or if a shallow clone cannot tell: git then answers with an
+    older commit, which both have, for the newer one that was cut off.
+    """
+    parted = _git(root, "merge-base", sha, "HEAD")
+    if parted is None:
+        advice = _advice(root)
+        raise RevisionError(f"{quoted(commit)} and HEAD have no common ancestor here; {advice}")
+    since = _git(root, "rev-list", sha, "HEAD", f"^{parted}") or ""
+    if not _cut_off(root).isdisjoint(since.split()):
+        raise RevisionError(
+            f"where {quoted(commit)} and HEAD parted cannot be told here; {_advice(root)}"
+        )
+    return parted
+
+
+def _cut_off(root: Path) -> frozenset[str]:
+    """Return the commits whose parents a shallow clone lacks."""
+    place = _git(root, "rev-parse", "--git-path", "shallow")
+    file = root / place if place else None
+    return frozenset(file.read_text("ascii").split()) if file and file.is_file() else frozenset()
 
 
 def _demand_a_repository(root: Path) -> None:
@@ -101,6 +129,16 @@ def _advice(root: Path) -> str:
             "actions/checkout, or 'git fetch --unshallow')"
         )
     return "fetch it, or give a branch, a tag, a commit or HEAD~1"
+
+
+@contextmanager
+def without_hooks_variables() -> Iterator[None]:
+    """Have git, whoever calls it, see the repository of the working directory for a while."""
+    before = {name: os.environ.pop(name) for name in HOOK_VARIABLES & os.environ.keys()}
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def environment() -> dict[str, str]:

@@ -203,8 +203,19 @@ def _check_out(root: Path, revision: Revision, copy: Path) -> list[PurePosixPath
                 f"{revision} has no folder {prefix}; compare with a revision that has one"
             )
         _git(inside, "checkout-index", "--all", places=places)
+        _demand_all(inside, places, revision)
         inside.rename(copy)
     return _present(copy, names)
+
+
+def _demand_all(inside: Path, places: Mapping[str, str], revision: Revision) -> None:
+    """Raise RevisionError if a checkout lacks a file: half a revision is not compared."""
+    missing = _split(_git(inside, "ls-files", "-z", "--deleted", places=places))
+    if missing:
+        raise RevisionError(
+            f"git wrote {revision} without {missing[0]}; a partial clone gets it with 'git fetch "
+            "--refetch'"
+        )
 
 
 def _files(folder: Path) -> list[PurePosixPath]:
@@ -489,4 +500,9 @@ def _refusal(folder: Path, verb: str, said: str) -> str:
         return f"git reports dubious ownership of {folder}; its advice is: {advice[0]}"
     if "not a git repository" in said:
         return f"{folder} is in no git repository; --against compares with one's past"
+    if "promisor remote" in said:
+        return (
+            "this clone is partial, and what it lacks cannot be fetched "
+            f"({lines[-1]}); fetch it where the remote can be reached: 'git fetch --refetch'"
+        )
     return f"git {verb} failed: {lines[-1]}"

@@ -16,8 +16,12 @@ DRAFT = ".draft-"
 def write_whole(file: Path, contents: bytes) -> None:
     """Write *contents* to *file*: all of them or, if this process is stopped, none.
 
-    What was there before stays until the new contents are on the disk.
+    What was there before stays until the new contents are on the disk.  What is not a file, such as
+    a pipe, is written to as it stands.
     """
+    if file.exists() and not file.is_file() and not file.is_dir():
+        file.write_bytes(contents)
+        return
     draft = file.with_name(f"{DRAFT}{uuid4().hex}")
     try:
         with draft.open("xb") as out:

@@ -8,6 +8,14 @@ from typing import Any
 
 import pytest
 
+from rayscale.quoting import quoted
+
+ADDRESS = (
+    r"[!-~]{1,500}"  # printable, and no space: what Ray takes, such as auto or ray://HOST:PORT
+)
+MOST_PORTS = 2**16 - 1
+MOST_CPUS = 2**16  # no machine has more; Ray would start a worker for each
+
 # Long names that nobody else has, and the short ones of projects that ask for them.
 OPTIONS: dict[str, dict[str, Any]] = {
     "cpus": {
@@ -76,22 +84,34 @@ def parse_cpus(text: str, option: str) -> tuple[int, ...]:
     advice = f"give counts such as {option} 1,2,4"
     counts = set()
     for word in (word.strip() for word in text.split(",")):
-        if not word.isdecimal():
-            raise pytest.UsageError(f'{option}: "{word}" is not a whole number; {advice}')
-        if int(word) < 1:
-            raise pytest.UsageError(f"{option}: {int(word)} CPUs cannot run anything; {advice}")
+        if not (word.isascii() and word.isdecimal()):
+            raise pytest.UsageError(f"{option}: {quoted(word)} is not a whole number; {advice}")
+        if not word.strip("0"):
+            raise pytest.UsageError(f"{option}: 0 CPUs cannot run anything; {advice}")
+        if len(word) > len(str(MOST_CPUS)) or int(word) > MOST_CPUS:
+            raise pytest.UsageError(
+                f"{option}: {quoted(word)} CPUs are more than any machine has; {advice}"
+            )
         counts.add(int(word))
     return tuple(sorted(counts))
 
 
 def parse_address(text: str | None, option: str) -> str | None:
     """Return *text*, the address of a cluster that is there, or None for a private one."""
-    if text in ("", "local"):
+    if text is None:
+        return None
+    if text == "local" or not re.fullmatch(ADDRESS, text) or _port(text) > MOST_PORTS:
         raise pytest.UsageError(
-            f'{option}: "{text}" is not a cluster; give the address of one, such as '
+            f"{option}: {quoted(text)} is not a cluster; give the address of one, such as "
             "127.0.0.1:6379, or leave the option out for a private one"
         )
     return text
+
+
+def _port(address: str) -> int:
+    """Return the port in *address*, 0 where it names none."""
+    _, colon, port = address.rpartition(":")
+    return int(port) if colon and port.isdecimal() else 0
 
 
 def parse_sizes(text: str) -> tuple[str, ...]:
