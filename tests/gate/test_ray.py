@@ -1,5 +1,6 @@
 """The gate on benchmarks that use Ray by themselves: one cluster, each side's own code."""
 
+import os
 from pathlib import Path
 from secrets import token_hex
 
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.benchmark(timer=made_clock.read)
 def cluster():
     ray.init(address="local", num_cpus=1, include_dashboard=False)
     yield ray.cluster_resources()["CPU"]
+    assert ray.cluster_resources()["CPU"] == 1  # the other side has left it, or not
     ray.shutdown()
 
 def test_of_the_library(benchmark, cluster):
@@ -68,8 +70,9 @@ RAYS = FLAT | {
 
 def of_ray(folder: Path) -> dict[str, str]:
     """Return what has Ray's workers find the made clock, and lets nobody else in."""
+    path = [str(folder / "clock"), os.environ.get("PYTHONPATH", "")]
     return {
-        "PYTHONPATH": str(folder / "clock"),
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token_hex(32),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",

@@ -12,6 +12,7 @@ from tests.projects import QUICK, Run, command, run, run_pytest, write
 
 NEGATIVE = """
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import rayscale
 @rayscale.cases({"negative": np.negative}, sizes={"few": 6}, ways=[rayscale.serial])
 def test_negative(measure, size):
     if "SPOILED" in os.environ:
+        shutil.rmtree(os.environ["SPOILED"], ignore_errors=True)
         Path(os.environ["SPOILED"]).write_text("in the way")
     measure(np.arange(size), -np.arange(size))
 """
