@@ -1,13 +1,18 @@
 """The command ``rayscale``: runs a command, and ends with one sentence where it cannot."""
 
+import io
+import os
 import sys
 
 import click
 
 from rayscale.commands.group import rayscale
+from rayscale.quoting import plain
 
 REFUSED = 4  # the request cannot be met; the same number as pytest's usage errors
 INTERRUPTED = 2
+UNREAD = 141  # as of a program that ends by SIGPIPE
+LONGEST = 900  # characters of a sentence: a value may be huge
 LAUNCHING = ("record", "compare")  # commands that pass arguments on to pytest
 
 # What a command needs beyond a lean installation, by the module that is missing.
@@ -22,6 +27,9 @@ EXTRAS = {
 
 def main() -> None:
     """Run the command; what cannot be done ends with one sentence and exit code 4."""
+    for stream in (sys.stdout, sys.stderr):  # None where it is closed
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that its encoding lacks is shown
     try:
         rayscale.main(prog_name="rayscale", standalone_mode=False)
     except click.ClickException as error:
@@ -33,7 +41,12 @@ def main() -> None:
             f"this needs {error.name}, which is not installed: "
             f"pip install 'rayscale[{EXTRAS[error.name]}]'"
         )
+    except BrokenPipeError:  # whoever read the output, such as `head`, has ended
+        _forget_output()
+        sys.exit(UNREAD)
     except OSError as error:
+        if not error.filename:
+            _forget_output()  # it may be the output that cannot be written
         named = f'"{error.filename}": ' if error.filename else ""
         _refuse(f"{named}{error.strerror or error}")
     except click.Abort:
@@ -41,8 +54,15 @@ def main() -> None:
         sys.exit(INTERRUPTED)
 
 
+def _forget_output() -> None:
+    """Drop what standard output has not taken: Python would try once more, and complain."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _refuse(why: str) -> None:
-    click.echo(f"rayscale: {why}", err=True)
+    said = why if len(why) <= LONGEST else f"{why[: LONGEST // 2]} ... {why[-LONGEST // 2 :]}"
+    click.echo(f"rayscale: {plain(said)}", err=True)
     sys.exit(REFUSED)
 
 

@@ -192,7 +192,7 @@ class Gating:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Show the verdicts, and write them where CI shows them."""
-        from rayscale.terminal import width
+        from rayscale.terminal import shown, width
 
         own = self.outcome
         if own is not None and own.is_resumable:
@@ -208,7 +208,7 @@ class Gating:
         text = verdicts.summary(
             own.cases, own.others, own.promise(), width=max(width(), longest + WIDTH)
         )
-        terminalreporter.write(text)
+        terminalreporter.write(shown(text))
         if own.refusal:
             terminalreporter.write_line(f"ERROR: nothing is compared: {own.refusal}", red=True)
         for warning in own.warnings():

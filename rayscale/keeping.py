@@ -192,10 +192,11 @@ class Keeping:
         records = self.records
         if records:
             from rayscale.suite import summary
-            from rayscale.terminal import width
+            from rayscale.terminal import shown, width
 
             terminalreporter.section("what Ray gained")
-            terminalreporter.write(summary.render(records, width(), failed=self.failed))
+            text = summary.render(records, width(), failed=self.failed)
+            terminalreporter.write(shown(text))
         if self.file is not None:
             terminalreporter.write_line(f"rayscale: saved in {plain(str(self.file))}")
         for sentence in self.resuming.sentences():

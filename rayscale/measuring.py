@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rayscale.gate.options import OPTIONS as GATE_OPTIONS
+from rayscale.quoting import plain, quoted
 from rayscale.suite import environment, items, options
 from rayscale.suite.environment import Fixing
 from rayscale.suite.options import Asked
@@ -200,8 +201,8 @@ class Measuring:
         for name in self.asked.sizes or ():
             if self.sizes and name not in self.sizes:
                 raise pytest.UsageError(
-                    f'{self.prefix}sizes: no collected benchmark has a size "{name}"; there are '
-                    f"{', '.join(sorted(self.sizes))}"
+                    f"{self.prefix}sizes: no collected benchmark has a size {quoted(name)}; there "
+                    f"are {', '.join(sorted(self.sizes))}"
                 )
 
     def _skip_without_benchmark(self) -> None:
@@ -429,7 +430,7 @@ class Measuring:
 def _header(session: Measuring) -> str:
     here = environment.conditions()
     late = ", set late: NumPy was imported before" if session.fix().late else ""
-    sizes = f"; sizes {','.join(session.asked.sizes)}" if session.asked.sizes else ""
+    sizes = f"; sizes {plain(','.join(session.asked.sizes))}" if session.asked.sizes else ""
     timed = "" if session.asked.timed else "; untimed, --benchmark-only times"
     return (
         f"rayscale: niceness {here.niceness}, 1 BLAS thread, {here.allocator}{late}{sizes}{timed}"

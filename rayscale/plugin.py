@@ -90,7 +90,7 @@ def _is_short(config: pytest.Config) -> bool:
     """Return the setting *rayscale*; UsageError where it is neither true nor false."""
     try:
         return bool(config.getini("rayscale"))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, pytest.UsageError) as error:  # newer versions raise the last
         raise pytest.UsageError(f"the setting rayscale: {error}; give true or false") from error
 
 

@@ -3,11 +3,12 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from rayscale.quoting import plain
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def saved(write: Callable[[Path], Path], folder: Path) -> tuple[Path | None, str]:
@@ -27,7 +28,7 @@ def saved(write: Callable[[Path], Path], folder: Path) -> tuple[Path | None, str
     return file, f"the run could not be saved in {folder} ({why}); it is in {file}"
 
 
-def guard(config: pytest.Config, say: Callable[[str], None]) -> None:
+def guard(config: "pytest.Config", say: Callable[[str], None]) -> None:
     """Have pytest-benchmark's own files, should they fail at the end, fail with a sentence.
 
     It writes them after all is measured; its error would end pytest before the tables are shown.
@@ -56,6 +57,6 @@ def guard(config: pytest.Config, say: Callable[[str], None]) -> None:
 
 
 def _reason(error: OSError | NotImplementedError) -> str:
-    name = getattr(error, "filename", None)
-    named = f"{name}: " if name else ""
-    return plain(f"{named}{getattr(error, 'strerror', None) or error}")
+    if isinstance(error, OSError) and error.strerror:
+        return plain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    return plain(str(error))

@@ -16,7 +16,7 @@ from _pytest.config.findpaths import determine_setup  # there is no public way t
 
 from rayscale.quoting import quoted
 
-FALSE = ("false", "0", "no", "off")  # pytest's own words, of a setting that is a bool
+FALSE = ("n", "no", "f", "false", "off", "0", "")  # pytest's own words, of a setting that is a bool
 
 
 def demand_own_root(

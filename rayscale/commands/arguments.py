@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from rayscale.machine import fingerprint, hardware
+from rayscale.quoting import quoted
 from rayscale.text import parse_share
 
 WIDTH = 130  # of tables: a case, two times with their spread, a ratio with its interval
@@ -34,9 +35,11 @@ class Name(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name as it is."""
-        if not re.fullmatch(r"[\w.-]+", value):
+        if not re.fullmatch(r"(?=.*\w)[\w.-]{1,50}", value):
             self.fail(
-                f'"{value}" cannot be a part of a file\'s name; give letters and digits', param, ctx
+                f"{quoted(value)} cannot be a part of a file's name; give letters and digits",
+                param,
+                ctx,
             )
         return str(value)
 

@@ -8,14 +8,16 @@ from pathlib import Path
 import click
 
 from rayscale.machine import hardware
+from rayscale.quoting import quoted
 from rayscale.saved.recording import Plan, Planned, Recorded, record
 from rayscale.text import count
+from rayscale.writable import why_no_folder
 
 LAUNCHES = click.option(
     "--launches",
     default=10,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=10_000),
     help="How many processes to start (compare --launch: of each).",
 )
 PYTEST_ARGUMENTS = click.argument("pytest_arguments", nargs=-1, metavar="[-- PYTEST_ARGUMENTS]...")
@@ -28,6 +30,11 @@ def plan(launches: int, kind: str, arguments: Sequence[str], results: Path) -> P
 
 def launch(asked: Plan, launches: Sequence[Planned]) -> Recorded:
     """Make the *launches*; if one fails, say what is kept, and end with 1."""
+    if why := why_no_folder(asked.results):
+        raise click.UsageError(
+            f"runs cannot be kept in {quoted(asked.results)} ({why}); give another folder: "
+            "rayscale --results FOLDER ..."
+        )
     recorded = record(asked, launches, shown)
     if recorded.fault is not None:
         click.echo(recorded.fault, err=True)

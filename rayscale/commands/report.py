@@ -54,6 +54,8 @@ def report(
     or series that it matches is reported, and all other matches are its history. Without other
     matches the history is all runs of that machine. Without RUNS the newest run is reported.
     """
+    if output is not None and not output.name:
+        raise click.UsageError("--output: the name of a file is missing; give one")
     try:
         chosen = choice.subject(runs, results, here)
         skipped = [str(fault) for fault in chosen.faults]

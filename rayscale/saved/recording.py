@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rayscale import rescue
 from rayscale.machine import fingerprint
 from rayscale.saved.raw import FORMAT
 from rayscale.saved.saving import LAUNCH, save
@@ -153,4 +154,7 @@ def _keep(plan: Plan, planned: Planned, contents: dict[str, Any]) -> Path:
         "kind": plan.kind,
     }
     folder = plan.results / fingerprint(machine["hardware"])
-    return save(folder, planned.name, contents)
+    file, warning = rescue.saved(lambda place: save(place, planned.name, contents), folder)
+    if file is None or warning:
+        raise LaunchingError(warning)
+    return file

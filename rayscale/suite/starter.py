@@ -73,7 +73,7 @@ def _prove(target: Target) -> None:
     sys.path[:0] = [str(Path.cwd()), str(Path.cwd() / "src")]
     try:
         module = importlib.import_module(target.module)
-    except (ImportError, SyntaxError) as error:
+    except (Exception, SystemExit) as error:  # a module that is run may raise anything
         raise StarterError(
             f'"{target.module}" cannot be imported here ({error}); run this in the folder of your '
             "project, in an environment that has it"

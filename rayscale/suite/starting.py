@@ -43,6 +43,7 @@ ALWAYS = {
 PRIVATE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what makes it bind to 127.0.0.1
     "RAY_AUTH_MODE": "token",
+    "RAY_grpc_enable_http_proxy": "0",  # no proxy reaches this machine's loopback
     "RAY_worker_niceness": "0",  # added to the driver's
     "RAY_idle_worker_killing_time_threshold_ms": "3600000",
 }
