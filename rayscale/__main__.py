@@ -11,7 +11,6 @@ from rayscale.quoting import plain
 
 REFUSED = 4  # the request cannot be met; the same number as pytest's usage errors
 INTERRUPTED = 2
-UNREAD = 141  # as of a program that ends by SIGPIPE
 LONGEST = 900  # characters of a sentence: a value may be huge
 LAUNCHING = ("record", "compare")  # commands that pass arguments on to pytest
 
@@ -41,9 +40,6 @@ def main() -> None:
             f"this needs {error.name}, which is not installed: "
             f"pip install 'rayscale[{EXTRAS[error.name]}]'"
         )
-    except BrokenPipeError:  # whoever read the output, such as `head`, has ended
-        _forget_output()
-        sys.exit(UNREAD)
     except OSError as error:
         if not error.filename:
             _forget_output()  # it may be the output that cannot be written

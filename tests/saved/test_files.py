@@ -1,5 +1,6 @@
 """Files that are whole or not there, and numbered once."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -126,3 +127,30 @@ def test_numbers_go_on_above_the_highest(tmp_path: Path) -> None:
 
     assert keep(tmp_path, "c", b"").name == "10000_c.json"
     assert keep(tmp_path, "d", b"").name == "10001_d.json"
+
+
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.EIO, errno.ENOTSUP])
+def test_folder_that_cannot_be_synced_has_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """A file system that refuses to sync folders loses no run."""
+    real = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(error, os.strerror(error))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert keep(tmp_path, "run", CONTENTS).read_bytes() == CONTENTS
+
+
+def test_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """What is not a regular file, such as /dev/stdout, gets the contents and stays."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"page")
+    assert os.read(reader, 100) == b"page"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    os.close(reader)

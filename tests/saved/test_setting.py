@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import pytest
 
 from rayscale.commands.setting import results
@@ -30,3 +31,23 @@ def test_results_have_a_usual_place(tmp_path: Path) -> None:
     (tmp_path / "tox.ini").write_text("[tox]\n")
 
     assert results(tmp_path) == Path("results")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("pyproject.toml", "x = [", "cannot be read"),
+        ("pyproject.toml", "tool = 3", "cannot be read"),
+        ("pyproject.toml", "[tool.pytest.ini_options]\nrayscale_results = 3", 'is "3"; give a'),
+        ("pytest.ini", "no section", "cannot be read"),
+        ("tox.ini", "[pytest]\nx = 1\nx = 2", "cannot be read"),
+        ("setup.cfg", "\udcff", "cannot be read"),
+    ],
+)
+def test_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, text: str, said: str) -> None:
+    """A broken file of settings is one sentence, with its name."""
+    (tmp_path / file).write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(click.UsageError) as refused:
+        results(tmp_path)
+    assert str(tmp_path / file) in str(refused.value)
+    assert said in str(refused.value)

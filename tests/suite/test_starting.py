@@ -57,6 +57,8 @@ def test_private_cluster_sets_back_all_that_it_changes(
     from ray._private import ray_constants
 
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # the project's own
+    monkeypatch.setenv("RAY_grpc_enable_http_proxy", "1")  # with a proxy where nothing listens,
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # a start would take four minutes
     variables, interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
     switch = ray_constants.ENABLE_RAY_CLUSTER
 
