@@ -95,6 +95,8 @@ COMMANDS: list[list[str]] = [
     ["history", "nothing"],
     ["history", RED],
     ["record", "-k", "x"],
+    ["--results=mine/x", "record"],
+    ["--results=/proc/no", "compare", "--launch", "a", "b"],
     ["record", "--baseline=x"],
     ["overhead", f"--rayscale-cpus={RED}"],
     *(["record", f"--name={name}"] for name in NAMES),

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,20 @@ def test_negative(measure, size):
         Path(os.environ["SPOILED"]).write_text("in the way")
     measure(np.arange(size), -np.arange(size))
 """
+SUM = """
+from mylib import work
+
+def test_sum(benchmark):
+    benchmark(work)
+"""
 TIMED = ("--benchmark-only", QUICK)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Return a project with one benchmark."""
-    return write(tmp_path / "project", {"test_negative.py": NEGATIVE, "pytest.ini": "[pytest]"})
+    settings = "[pytest]\npythonpath = .\n"
+    return write(tmp_path / "project", {"test_negative.py": NEGATIVE, "pytest.ini": settings})
 
 
 def refused(ended: Run, sentence: str) -> None:
@@ -118,3 +126,36 @@ def test_report_of_pytest_benchmark_that_fails_in_the_end_is_saved_elsewhere(
     assert found
     assert len(json.loads(Path(found[1]).read_text())["benchmarks"]) == 1
     shutil.rmtree(Path(found[1]).parent)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_table_of_a_gate_that_cannot_be_written_is_shown(project: Path) -> None:
+    """Where the file or CI's page is full in the end, the verdicts are shown all the same."""
+    write(project, {"test_sum.py": SUM, "mylib.py": "def work():\n    return sum(range(1000))\n"})
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=one"]):
+        subprocess.run(["git", *who, *words], cwd=project, check=True)  # noqa: S607 - the user's git
+    gate = ("--benchmark-only", "--rayscale-against=HEAD", "--rayscale-pair-budget=1")
+    ended = run_pytest(
+        project,
+        *gate,
+        "--rayscale-gate-summary=/dev/full",
+        "test_sum.py",
+        variables={"GITHUB_STEP_SUMMARY": "/dev/full"},
+    )
+    assert ended.exit_code == 0
+    assert "head against HEAD" in ended.output
+    warning = 'warning: the table is not in "/dev/full" (No space left on device)'
+    assert ended.output.count(warning) == 2
+
+
+def test_launch_that_cannot_be_kept_is_kept_elsewhere(project: Path, tmp_path: Path) -> None:
+    """A launch of a series ends it where it cannot be saved; what it measured is named."""
+    (tmp_path / "tmp").mkdir()
+    spoiled = {"SPOILED": str(project / "results"), "TMPDIR": str(tmp_path / "tmp")}
+    words = [sys.executable, "-m", "rayscale", "record", "--launches=2", "--", QUICK]
+    ended = run(project, words, tmp_path / "tmp", spoiled)
+    assert ended.exit_code == 1
+    assert "the run could not be saved in results" in ended.output
+    assert "Traceback" not in ended.output
+    assert len(ended.contents["benchmarks"]) == 1
