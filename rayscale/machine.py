@@ -10,29 +10,22 @@ from typing import Any
 
 import psutil
 
+from rayscale.surroundings import cgroups
+
 PACKAGES = ("ray", "numpy", "pandas", "pytest-benchmark")  # whose versions the timings depend on
 
 
-def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return how many CPUs this process may use: by affinity, and by the container's quota.
+def usable_cpus(process: Path = cgroups.PROCESS) -> int:
+    """Return how many CPUs this process may use: by affinity, and by the quotas of its cgroups.
 
-    *cgroup* is where the quota is read, of version 2 (``cpu.max``) or 1.  A quota of 2.5 CPUs
-    counts as 2, of 0.5 as 1.
+    *process* is its folder in /proc.  A quota of 2.5 CPUs counts as 2, of 0.5 as 1.
     """
-    count = len(_affinity()) or psutil.cpu_count() or 1
-    if (current := cgroup / "cpu.max").is_file():
-        quota, period = current.read_text().split()
-        if quota != "max":
-            count = min(count, max(1, int(quota) // int(period)))
-    if (older := cgroup / "cpu" / "cpu.cfs_quota_us").is_file():
-        limit = int(older.read_text())
-        if limit > 0:
-            period_us = int(older.with_name("cpu.cfs_period_us").read_text())
-            count = min(count, max(1, limit // period_us))
-    return count
+    count = len(affinity()) or psutil.cpu_count() or 1
+    quota = cgroups.quota(process)
+    return count if quota is None else min(count, max(1, int(quota)))
 
 
-def _affinity() -> list[int]:
+def affinity() -> list[int]:
     """Return the CPUs that this process is bound to; none where the system has no such thing."""
     process = psutil.Process()
     return list(process.cpu_affinity() or []) if hasattr(process, "cpu_affinity") else []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rayscale import machine
 from rayscale.machine import fingerprint, usable_cpus
+from tests.surroundings.cgroup import Hierarchy, process
 
 CORES = 8
 GIB = 2**30
@@ -38,21 +39,9 @@ def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_usable_cpus_heed_a_quota(cgroup: Path, limit: str, cpus: int) -> None:
     """A container's quota counts in whole CPUs, at least 1 and at most those of the machine."""
-    (cgroup / "cpu.max").write_text(f"{limit}\n")
+    own = Hierarchy("", "/", {"cpu.max": f"{limit}\n"})
 
-    assert usable_cpus(cgroup) == cpus
-
-
-@pytest.mark.parametrize(
-    ("quota", "cpus"), [("-1", CORES), ("400000", 4), ("250000", 2), ("50000", 1)]
-)
-def test_usable_cpus_heed_a_quota_of_cgroup_1(cgroup: Path, quota: str, cpus: int) -> None:
-    """The older files, where -1 stands for no quota, count in the same way."""
-    (cgroup / "cpu").mkdir()
-    (cgroup / "cpu" / "cpu.cfs_quota_us").write_text(f"{quota}\n")
-    (cgroup / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-
-    assert usable_cpus(cgroup) == cpus
+    assert usable_cpus(process(cgroup, own)) == cpus
 
 
 def test_usable_cpus_without_a_quota_are_those_of_the_affinity(cgroup: Path) -> None:
