@@ -14,6 +14,7 @@ import numpy as np
 
 from rayscale.intervals import Interval, correlation, round_interval
 from rayscale.ratio import Ratio
+from rayscale.surroundings.during import Surroundings
 from rayscale.text import count
 
 SERIAL = "serial"  # the way of running that all others are compared with
@@ -62,6 +63,12 @@ class Words(msgspec.Struct, frozen=True):
     beside: Beside | None = None
     row: str = "row"  # what a row is called, in the singular
     process: int = 1  # of the run: a second, third, ... has finished what the first one began
+    surroundings: Surroundings | None = None  # what others did while it was timed
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether it was timed while others used or took much of its CPUs."""
+        return self.surroundings is not None and self.surroundings.is_noisy
 
 
 class ProbeWords(msgspec.Struct, frozen=True):
@@ -73,6 +80,7 @@ class ProbeWords(msgspec.Struct, frozen=True):
     tasks: int
     bytes_moved: int
     seconds: float | None = None  # the intended length of a task
+    surroundings: Surroundings | None = None
 
 
 def words(info: Mapping[str, Any]) -> Words | ProbeWords | None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from rayscale.gate import loadings, surroundings, verdicts
+from rayscale.gate import loadings, verdicts
 from rayscale.gate.attempts import Attempted, Attempts, AttemptsError, Decided
 from rayscale.gate.half import Test
 from rayscale.gate.lasting import Lasting
@@ -26,6 +26,7 @@ from rayscale.gate.trees import Copies
 from rayscale.gate.verdicts import GatedCase
 from rayscale.identity import Identity
 from rayscale.machine import usable_cpus
+from rayscale.surroundings.during import beside_pairs
 from rayscale.text import count, duration
 
 SIDES = ("base", "head")
@@ -268,8 +269,8 @@ class Outcome:
         own = verdicts.gated(name, self._terms(name), loads)
         spent = sum(one.spent for one in loads)
         lost = sum(pair.lost for one in loads for pair in one.pairs)
-        load = max(one.load for one in loads)
-        around = surroundings.notes(lost, spent, load, usable_cpus())
+        outside = max(one.outside for one in loads)
+        around = beside_pairs(lost, spent, outside, usable_cpus())
         meant = name in self.request.allow_slower
         return replace(own, meant=meant, notes=(*seen["notes"], *own.notes, *around))
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
-from rayscale.gate import surroundings
 from rayscale.gate.sequential import SlowdownTest, shows
 from rayscale.gate.terms import Terms
+from rayscale.surroundings.counters import lost
+from rayscale.surroundings.watch import Watch
 from rayscale.verdict import CONFIDENCE
 
 SHORTEST = 0.002  # seconds of an observation: below, the clock and the loop have a share in it
@@ -60,7 +61,7 @@ class Loading:
     calls: int  # of each observation
     spent: float  # seconds, with those of warming up
     needed: float  # seconds that the fewest pairs which can decide anything take
-    load: float = 0.0  # the machine's, at the end
+    outside: float = 0.0  # CPUs that others used meanwhile, on average, as far as known
 
     def test(self, terms: Terms) -> SlowdownTest:
         """Return the test of these pairs, in their order."""
@@ -119,7 +120,7 @@ def compare(
     It has *budget* seconds at most, and three times as many while the case may be slower.  No pair
     is begun that would not end in time, as far as the calls' cost tells.
     """
-    start = clock()
+    start, watch = clock(), Watch(needed=1)
     own = terms.of_a_loading()
     test = SlowdownTest(own.tolerance, own.false_alarm, own.miss)
     pairs: list[Pair] = []
@@ -135,7 +136,9 @@ def compare(
             pairs.append(take_pair(arms, calls, coin))
             test.add(base=pairs[-1].base, head=pairs[-1].head)
             decided += test.verdict == "undecided"
-    return Loading(pairs, calls, clock() - start, FEWEST * each, surroundings.load())
+    seen = watch.stop()
+    outside = (seen and seen.outside) or 0.0
+    return Loading(pairs, calls, clock() - start, FEWEST * each, outside)
 
 
 @contextmanager
@@ -171,12 +174,12 @@ def calls_of(cost: Cost, budget: float) -> int:
 
 def take_pair(arms: Arms, calls: int, coin: random.Random) -> Pair:
     """Observe both arms, *calls* calls each, in an order drawn now."""
-    before = surroundings.lost()
+    before = lost()
     head_first = coin.random() < 0.5
     first = arms[head_first](calls).inside
     second = arms[not head_first](calls).inside
     base, head = (second, first) if head_first else (first, second)
-    return Pair(base, head, head_first, surroundings.lost() - before)
+    return Pair(base, head, head_first, lost() - before)
 
 
 def _warm_up(arms: Arms, coin: random.Random, clock: Clock, budget: float) -> tuple[int, Cost]:

@@ -14,7 +14,7 @@ from rayscale.ratio import MARGIN, Ratio
 from rayscale.report.section import Section
 from rayscale.report.tables import Table
 from rayscale.suite.gain import Block, alike, gain, gains
-from rayscale.suite.sentences import sizes_of
+from rayscale.suite.sentences import marked, sizes_of
 from rayscale.text import count, digits, duration, share
 
 NOTE = (
@@ -133,5 +133,5 @@ def _rows(block: Block, failed: Sequence[str]) -> Iterator[tuple[str, ...]]:
             serial = found.serial
             yield (
                 *(f"{serial.problem} {sizes_of(serial)}", kernel, found.words, str(found.cpus)),
-                *(f"{duration(serial.median)} (n={serial.n})", found.figure),
+                *(f"{duration(serial.median)}{marked(serial)} (n={serial.n})", found.figure),
             )

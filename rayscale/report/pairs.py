@@ -6,7 +6,7 @@ from rayscale.measured import MeasuredCase, blocks
 from rayscale.report.section import Section
 from rayscale.report.tables import Table
 from rayscale.suite.gain import Block, gain
-from rayscale.suite.sentences import in_pairs, sizes_of
+from rayscale.suite.sentences import in_pairs, marked, sizes_of
 from rayscale.text import duration
 
 NOTE = (
@@ -64,7 +64,7 @@ def _pair(case: MeasuredCase, block: Block) -> tuple[str, ...]:
     ratio = case.rival.ratio if case.rival else None
     return (
         *(case.kernel, case.implementation, str(case.cpus)),
-        f"{duration(case.median)} (n={case.n})",
+        f"{duration(case.median)}{marked(case)} (n={case.n})",
         over_serial.ratio.figure if over_serial else "-",
         *((ratio.figure, str(ratio.n)) if ratio else ("-", "-")),
     )

@@ -154,7 +154,7 @@ def _prediction(one: Prediction) -> tuple[str, ...]:
         f"{one.case.bytes_moved / MIB:,.2f} MiB",
         duration(one.work),
         duration(one.predicted),
-        duration(one.case.median),
+        f"{duration(one.case.median)}{marked(one.case)}",
         digits(one.missed) if one.predicted > 0 else "-",
     )
 

@@ -1,7 +1,7 @@
 """A probe: what a way of running costs by itself, timed with work that is known beforehand."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.suite.actors import ray_actors, ray_shared
 from rayscale.suite.cluster import SessionCluster
+from rayscale.suite.environment import Conditions
+from rayscale.suite.neighbours import noted
 from rayscale.suite.pools import joblib, process_pool, ray_pool, thread_pool
 from rayscale.suite.stage import needs
 from rayscale.suite.tuning import tune, tune_reused
@@ -117,14 +119,15 @@ class Probe:
         *known* is saved with it: ``seconds``, the intended length of a task, say.  AssertionError
         if Ray's result is not the kernel's own.
         """
-        with self._set_up(kernel, len(rows)) as run:
+        with self._set_up(kernel, len(rows)) as (run, workers):
 
             def call() -> Rows:
                 result: Rows = run(kernel, rows)
                 return result
 
             call()
-            result = self.benchmark.pedantic(call, rounds=self.rounds)
+            with noted(self.benchmark, self.cpus, workers):
+                result = self.benchmark.pedantic(call, rounds=self.rounds)
         np.testing.assert_array_equal(result, kernel(rows))
         self.benchmark.extra_info.update(
             overhead=self.name,
@@ -136,13 +139,15 @@ class Probe:
         )
 
     @contextmanager
-    def _set_up(self, kernel: Kernel, tasks: int) -> Iterator[Callable[..., Rows]]:
-        """Have the CPUs stand ready, and give what runs a kernel on them, in so many *tasks*."""
+    def _set_up(
+        self, kernel: Kernel, tasks: int
+    ) -> Iterator[tuple[Callable[..., Rows], Sequence[Conditions]]]:
+        """Have the CPUs stand ready, and give what runs a kernel there, in so many *tasks*."""
         way = partial(WAYS[self.implementation], cpus=self.cpus)
         if self.implementation in PEERS:
             way = partial(way, blocks=tasks)
         with needs(way).set_up(self.cluster, self.cpus, [kernel]) as stage:
-            yield partial(way, place=stage.place)
+            yield partial(way, place=stage.place), stage.workers
 
 
 def additions_a_second(additions: Callable[[Rows, int], Rows]) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rayscale.measured import MeasuredCase
 from rayscale.ratio import MARGIN, Ratio
 from rayscale.suite.gain import Block, Cost, WayGain, gains, kernel_choice, over
+from rayscale.surroundings.during import worst
 from rayscale.text import count, duration, share
 
 MARKS_NOTE = (
@@ -20,6 +21,11 @@ PAIRED = (
     "In pairs with serial: each round follows, or comes before, a serial one, as a coin says. A "
     "speed-up is then the middle one of the pairs' ratios, and not the ratio of the medians."
 )
+NOISY = (
+    "^ noisy: while it was timed, other programs used CPUs that it needed, or the host or a quota "
+    "took them away. It may take less time on a quiet machine."
+)
+NAMED = 5  # noisy cases in one caption
 NOT_PROVEN = "? CPU count not proven: the run did not see that so many CPUs did the work."
 
 
@@ -112,8 +118,23 @@ def _against(case: MeasuredCase, single: MeasuredCase) -> str:
 
 def marked(case: MeasuredCase) -> str:
     """Return the marks of a case's time in a table; ``footnotes`` says what they mean."""
-    alike = "!" if case.correlation else ""
-    return ("*" if case.oversubscribed else "") + ("" if case.cpus_proven else "?") + alike
+    marks = {
+        "*": case.oversubscribed,
+        "?": not case.cpus_proven,
+        "!": bool(case.correlation),
+        "^": case.is_noisy,
+    }
+    return "".join(mark for mark, holds in marks.items() if holds)
+
+
+def noise(cases: Block) -> str:
+    """Return which of *cases* are noisy, as the end of a chart's caption; nothing if none is."""
+    noisy = [case for case in cases if case.is_noisy]
+    if not noisy:
+        return ""
+    shown = ", ".join(dict.fromkeys(case.name for case in noisy[:NAMED]))
+    more = f" and {len(noisy) - NAMED} more" if len(noisy) > NAMED else ""
+    return f" Timed while the machine was noisy (^): {shown}{more}."
 
 
 def footnotes(block: Block) -> Iterator[str]:
@@ -127,6 +148,8 @@ def footnotes(block: Block) -> Iterator[str]:
             f"! rounds that follow one another are correlated (up to {most:.1f}): the interval is "
             "widened, as for fewer rounds."
         )
+    if noisy := [case.surroundings for case in block if case.surroundings and case.is_noisy]:
+        yield f"{NOISY} Here {worst(noisy)}."
     if any(case.beside and case.beside.is_serial for case in block):
         yield PAIRED
     serial = {case.niceness for case in block if case.is_serial}

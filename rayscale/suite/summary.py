@@ -95,7 +95,7 @@ def _tables_of_pairs(block: Block) -> Iterator[Table]:
             table.add_column(heading, justify="right", no_wrap=True)
         for case in block:
             if case.rival and case.rival.implementation == other:
-                ratio, median = case.rival.ratio, duration(case.median)
+                ratio, median = case.rival.ratio, f"{duration(case.median)}{marked(case)}"
                 figures = str(case.cpus), median, ratio.figure, str(ratio.n)
                 table.add_row(case.kernel, case.implementation, *figures)
         yield table

@@ -12,6 +12,7 @@ from rayscale.suite import beside
 from rayscale.suite.beside import Pairs
 from rayscale.suite.environment import Conditions, conditions
 from rayscale.suite.measure import Question
+from rayscale.suite.neighbours import noted
 from rayscale.suite.phases import observe
 from rayscale.suite.stage import Work, needs
 from rayscale.suite.trial import Trial, nbytes, shape
@@ -50,7 +51,9 @@ class Timing:
             # Both are set up before one works: setting up forgets what this process did.
             trials = [stack.enter_context(one.set_up([one.kernel])) for one in asked]
             own, *others = map(_Checked, trials, asked)
-            self._time(own, *others)
+            workers = [one for trial in trials for one in trial.stage.workers]
+            with noted(self.benchmark, question.subject.case.cpus, workers):
+                self._time(own, *others)
             for other in others:
                 other.account()
             self._describe(question, own)

@@ -1,0 +1,39 @@
+"""What others did on the machine while a case was timed, saved with its times."""
+
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+import psutil
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from rayscale.suite.environment import Conditions
+from rayscale.surroundings.watch import Watch
+
+FIRST = 1  # the process that all others descend from, ours and those of others
+
+
+@contextmanager
+def noted(benchmark: BenchmarkFixture, cpus: int, workers: Sequence[Conditions]) -> Iterator[None]:
+    """Save with *benchmark* what others do for a while; nothing, where it is disabled.
+
+    It is a case on so many *cpus*, with these *workers*.
+    """
+    if not benchmark.enabled:
+        yield
+        return
+    watch = Watch(cpus, sorted(_helpers(workers)))
+    yield
+    seen = watch.stop()
+    benchmark.extra_info["surroundings"] = seen and msgspec.to_builtins(seen)
+
+
+def _helpers(workers: Sequence[Conditions]) -> set[int]:
+    """Return the processes that started *workers*: an existing cluster's, on this machine."""
+    found = set()
+    for worker in workers:
+        if worker.host == platform.node() and psutil.pid_exists(worker.pid):
+            parent = psutil.Process(worker.pid).ppid()
+            found.add(parent if parent > FIRST else worker.pid)
+    return found
