@@ -12,6 +12,7 @@ from rayscale.quoting import plain, quoted
 from rayscale.resuming import Resuming
 from rayscale.suite import options
 from rayscale.suite.environment import conditions
+from rayscale.surroundings.noticing import Noticing
 
 if TYPE_CHECKING:
     from rayscale.saved.control import Control
@@ -27,6 +28,7 @@ class Keeping:
         self.measured: list[Any] = []  # pytest-benchmark's records of the tests that passed
         self.failed: list[str] = []
         self.file: Path | None = None
+        self.noticing = Noticing()
         self.warnings: list[str] = []  # of what could not be saved
         self.resuming = Resuming(config, lambda: self.folder, is_ours)
         config.pluginmanager.register(self.resuming, "rayscale-resuming")
@@ -79,6 +81,14 @@ class Keeping:
         kernels = [one for one in records if "problem" in one["extra_info"]]
         return sorted(kernels, key=lambda one: one["extra_info"].get("process", 1))
 
+    def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
+        """Say what is notable of the machine, before the first case."""
+        ours = [item for item in items if self.is_ours(item)]
+        if not ours or self.config.option.collectonly:
+            return []
+        self.noticing.begin([*map(_cpus, ours)])
+        return [f"rayscale: {line}" for line in self.noticing.lines]
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Time the control before and after each case, and save it with the case."""
@@ -98,6 +108,8 @@ class Keeping:
         report = yield
         if not self.is_ours(item):
             return report
+        if report.when == "teardown":
+            self.noticing.look()
         benchmark = getattr(item, "funcargs", {}).get("benchmark")
         if report.failed:
             self.failed.append(item.nodeid)
@@ -134,7 +146,9 @@ class Keeping:
             from rayscale.saved import saving
 
             controls = [*self.resuming.controls, *self.control.medians]
-            own = saving.description(sorted(set(self.failed)), controls, "launch")
+            own = saving.description(
+                sorted(set(self.failed)), controls, self.noticing.found, "launch"
+            )
             output_json["rayscale"] = own | self.resuming.note(self.measured)
 
     @property
@@ -197,12 +211,25 @@ class Keeping:
             terminalreporter.section("what Ray gained")
             text = summary.render(records, width(), failed=self.failed)
             terminalreporter.write(shown(text))
+        for line in self.noticing.late:
+            terminalreporter.write_line(f"rayscale: {line}")
         if self.file is not None:
             terminalreporter.write_line(f"rayscale: saved in {plain(str(self.file))}")
         for sentence in self.resuming.sentences():
             terminalreporter.write_line(f"rayscale: {plain(sentence)}")
         for warning in self.warnings:
             terminalreporter.write_line(f"warning: {warning}", yellow=True)
+
+    def pytest_unconfigure(self) -> None:
+        """Be gone for other sessions, should pytest have been interrupted before."""
+        self.noticing.end()
+
+
+def _cpus(item: pytest.Item) -> tuple[int, bool]:
+    """Return how many CPUs the case of *item* needs, and whether these are too many."""
+    callspec = getattr(item, "callspec", None)
+    cpus = callspec.params.get("cpus", 1) if callspec else 1
+    return cpus, item.get_closest_marker("oversubscribed") is not None
 
 
 def _is_timed(benchmark: Any) -> bool:

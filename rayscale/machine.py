@@ -20,9 +20,14 @@ def usable_cpus(process: Path = cgroups.PROCESS) -> int:
 
     *process* is its folder in /proc.  A quota of 2.5 CPUs counts as 2, of 0.5 as 1.
     """
-    count = len(affinity()) or psutil.cpu_count() or 1
+    count = len(affinity()) or all_cpus()
     quota = cgroups.quota(process)
     return count if quota is None else min(count, max(1, int(quota)))
+
+
+def all_cpus() -> int:
+    """Return how many CPUs the machine has."""
+    return psutil.cpu_count() or 1
 
 
 def affinity() -> list[int]:

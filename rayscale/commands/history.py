@@ -7,6 +7,7 @@ import click
 from rayscale.commands.arguments import name_skipped
 from rayscale.saved import store
 from rayscale.saved.history import histories, table
+from rayscale.surroundings.during import NOISY
 from rayscale.text import printed
 
 
@@ -29,4 +30,6 @@ def history(results: Path, cases: tuple[str, ...]) -> None:
         wanted = f'called "{" or ".join(cases)}" ' if cases else ""
         raise click.UsageError(f"no case {wanted}is kept in {results}/; `rayscale runs` lists all")
     click.echo(printed(table(found), width=400), nl=False)
+    if any(case.noisy[-1] for case in found):
+        click.echo(NOISY)
     name_skipped(faults)

@@ -21,8 +21,8 @@ def runs(results: Path) -> None:
     """List what is kept, a line for each series or single run, oldest first.
 
     It shows name, date, revision, machine, versions, and how many cases and launches there are. A
-    run that was interrupted follows, with the command that finishes it. A file that is not a run is
-    named and skipped.
+    case is noisy if other programs used CPUs that it needed. A run that was interrupted follows,
+    with the command that finishes it. A file that is not a run is named and skipped.
     """
     launches, faults = store.read_all(store.kept(results), results)
     begun, broken = journal.read_all(results)
@@ -64,10 +64,13 @@ def _series(file: Path, results: Path) -> str:
 
 def _table(groups: list[store.Group]) -> Table:
     table = Table(box=box.SIMPLE)
+    is_noted = any(map(_noted, groups))
     for heading in ("name", "begun", "revision", "machine", "versions"):
         table.add_column(heading, no_wrap=True)
     for heading in ("cases", "launches"):
         table.add_column(heading, justify="right", no_wrap=True)
+    if is_noted:
+        table.add_column("noted before", no_wrap=True)
     for group in groups:
         table.add_row(
             group.name + _mark(group),
@@ -77,6 +80,7 @@ def _table(groups: list[store.Group]) -> Table:
             _versions(group),
             _cases(group),
             _launches(group),
+            *([_noted(group)] if is_noted else []),
         )
     return table
 
@@ -94,7 +98,15 @@ def _versions(group: store.Group) -> str:
 
 def _cases(group: store.Group) -> str:
     failed = sum(len(launch.failed) for launch in group.launches)
-    return str(len(group.first.medians)) + (f", {failed} failed" if failed else "")
+    noisy = sum(launch.noisy for launch in group.launches)
+    special = {"failed": failed, "noisy": noisy}
+    said = (f"{number} {what}" for what, number in special.items() if number)
+    return ", ".join([str(len(group.first.medians)), *said])
+
+
+def _noted(group: store.Group) -> str:
+    """Return the words for what was notable of the machine before any of its launches."""
+    return ", ".join(dict.fromkeys(word for one in group.launches for word in one.surroundings))
 
 
 def _launches(group: store.Group) -> str:

@@ -1,7 +1,7 @@
 """What stands in a report, top to bottom; how it looks is the page's business."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rayscale.measured import Timing, blocks
 from rayscale.report import (
@@ -25,8 +25,9 @@ from rayscale.report.section import Report, Section
 from rayscale.report.spread import spread
 from rayscale.report.subject import Subject, with_probes
 from rayscale.saved.history import CaseHistory, histories
-from rayscale.saved.launches import Launch
-from rayscale.suite.sentences import MARKS_NOTE, footnotes
+from rayscale.saved.launches import Launch, noted
+from rayscale.suite.sentences import MARKS_NOTE, footnotes, noise
+from rayscale.text import count
 
 INTERVALS_NOTE = {
     "round": "Intervals are of this launch alone. The next one, in another process, can differ by "
@@ -126,12 +127,19 @@ def _looks(subject: Subject, cases: Iterable[CaseHistory]) -> Palette:
 
 
 def _gaps(subject: Subject, faults: Sequence[str]) -> Iterator[str]:
-    """Return what is not in the report, in sentences."""
+    """Return what is not in the report, and what was noted of the machine, in sentences."""
     if subject.failed:
         yield f"These tests failed and are not in this report: {', '.join(subject.failed)}."
     if subject.dropped:
         names = ", ".join(subject.dropped)
         yield f"These are not in all launches, and so not in this report: {names}."
+    for word, sentence in noted(subject.launches).items():
+        yield f"Noted before: {word}, {sentence}."
+    if probes := sum(one.is_noisy for one in subject.probes):
+        yield (
+            f"{count(probes, 'probe')} of Ray's own cost ran while other programs used CPUs that "
+            "it needed, or the host or a quota took them away. METG and Ray's cost may be too high."
+        )
     for fault in faults:
         yield f"Not in the history: {fault}."
 
@@ -193,7 +201,7 @@ def _spreads(subject: Subject) -> Iterator[Chart]:
     for block in blocks(subject.cases):
         own = [Timing(case.name, case.seconds, case.n) for case in block]
         if chart := spread(f"{block[0].problem} {block[0].size}", own, subject.unit):
-            yield chart
+            yield replace(chart, caption=chart.caption + noise(block))
     if chart := spread("other timings", subject.others, subject.unit):
         yield chart
 

@@ -33,6 +33,7 @@ from rayscale.report.rows import (
     said,
 )
 from rayscale.report.section import Section
+from rayscale.suite.sentences import noise
 from rayscale.text import count, digits, duration, percent
 
 ADDED = (
@@ -67,7 +68,8 @@ def speed_ups(rows: Rows, looks: Palette) -> Chart:
         f"Speed-up against the length of {article(rows.row)}: {rows.name}",
         f"Look where a line crosses the dotted 1, which is serial: {article(rows.row)} that is "
         "longer pays. It crosses in the shaded part, between two lengths whose intervals are on "
-        "either side of 1. A bar is the 95 % interval.",
+        "either side of 1. A bar is the 95 % interval."
+        f"{noise([case for line in rows.lines for case in line.cases])}",
         "; ".join(
             f"{line.way}, {count(line.cpus, 'CPU')}: {_described(line)}" for line in rows.lines
         ),

@@ -62,7 +62,7 @@ def charts(cases: Sequence[CaseHistory], found: Verdicts, looks: Palette) -> Ite
         yield Chart(
             slug("history", *topic),
             f"History: {what}",
-            _caption(topic[0], left_out=len(lines[LINES:])),
+            _caption(topic[0], left_out=len(lines[LINES:])) + _noise(shown),
             "; ".join(
                 f"{_way(case)} from {duration(case.medians[0])} to {duration(case.medians[-1])} "
                 f"over {count(len(case.medians), 'run')}"
@@ -80,6 +80,11 @@ def _caption(machine: str, left_out: int) -> str:
         f"Any false 'slower' in this machine's charts has a chance of {share(FALSE_ALARM)} or less."
     )
     return caption + (f" Left out: {count(left_out, 'case')}." if left_out else "")
+
+
+def _noise(shown: Sequence[CaseHistory]) -> str:
+    points = sum(sum(case.noisy) for case in shown)
+    return f" Timed while the machine was noisy: {count(points, 'point')}." if points else ""
 
 
 def _topic(history: CaseHistory) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from rayscale.measured import MeasuredCase
 from rayscale.report.drawing import Chart, slug
+from rayscale.suite.sentences import noise
 from rayscale.text import count, duration, percent
 
 PHASES = ("start", "waiting", "executing", "fetching")
@@ -25,7 +26,7 @@ def phases(block: Sequence[MeasuredCase]) -> Chart | None:
     return Chart(
         slug("phases", what),
         f"Where the time goes: {what}",
-        _caption(left_out=len(with_phases[ROWS:])),
+        _caption(left_out=len(with_phases[ROWS:])) + noise(noted),
         "; ".join(f"{case.name}: {_described(case)}" for case in noted),
         partial(_paint, noted=noted),
         height=1.2 + 0.3 * len(noted),

@@ -21,6 +21,7 @@ from rayscale.report.drawing import (
     slug,
 )
 from rayscale.suite.gain import Block, Gain, gain
+from rayscale.suite.sentences import noise
 from rayscale.text import count, digits, duration
 
 WIDE = 20  # times: values that lie further apart are shown on a logarithmic axis
@@ -38,7 +39,8 @@ def speed_ups(block: Block, cores: int | None, looks: Palette) -> Iterator[Chart
             slug("speed-up", what),
             f"Speed-up: {what}",
             "Look how far each line stays below the thin grey ideal, and whether its bars stay "
-            f"above the dotted 1, which is serial. A bar is the 95 % interval.{_aside(gains)}",
+            f"above the dotted 1, which is serial. A bar is the 95 % interval.{_aside(gains)}"
+            f"{noise([one.case for one in gains])}",
             "; ".join(f"{one.case.way}: {one.ratio} as fast as serial" for one in gains),
             partial(_paint_speed_ups, gains=gains, cores=cores, looks=looks),
             height(len({one.case.implementation for one in gains}) + 1),
@@ -111,7 +113,8 @@ def times_by_size(cases: Block, looks: Palette) -> Iterator[Chart]:
         yield Chart(
             slug("size", problem, kernel),
             f"Time against size: {problem} {kernel}",
-            _crossings(even) if serial else "There is no serial case to compare with.",
+            (_crossings(even) if serial else "There is no serial case to compare with.")
+            + noise(shown),
             "; ".join(f"{one.name} takes {duration(one.median)} for {one.size}" for one in shown),
             partial(_paint_times, own=own, even=even, looks=looks),
             height(len(own)),

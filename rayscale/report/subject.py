@@ -21,6 +21,7 @@ from rayscale.measured import (
 )
 from rayscale.saved import raw
 from rayscale.saved.launches import Launch
+from rayscale.surroundings.during import Surroundings
 
 RECENT = 50  # runs that are searched for probes, the newest first: to read one takes some ms
 
@@ -34,6 +35,7 @@ class ProbeTiming(Timing):
     tasks: int
     bytes_moved: int
     length: float | None  # of a task as intended, in seconds
+    is_noisy: bool = False  # others used or took much of its CPUs
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,15 @@ def _measured(name: str, saved: Sequence[raw.Benchmark]) -> MeasuredCase | Timin
         case Words() as own:
             phases = _middle([one.extra_info.get("phases") for one in saved])
             beside = _beside([words(one.extra_info) for one in saved])
-            fields = msgspec.structs.asdict(own) | {"phases": phases, "beside": beside}
+            around = _noisiest([words(one.extra_info) for one in saved])
+            merged = {"phases": phases, "beside": beside, "surroundings": around}
+            fields = msgspec.structs.asdict(own) | merged
             return MeasuredCase(**fields, seconds=seconds, rounds=rounds, id=name)
         case ProbeWords() as own:
             did = own.implementation, own.cpus, own.tasks, own.bytes_moved
-            return ProbeTiming(own.overhead, seconds, rounds, *did, own.seconds)
+            around = _noisiest([words(one.extra_info) for one in saved])
+            is_noisy = around is not None and around.is_noisy
+            return ProbeTiming(own.overhead, seconds, rounds, *did, own.seconds, is_noisy)
     if known := rllib_words(saved[0].extra_info):
         return RllibTiming(name, seconds, rounds, _parts([one.extra_info for one in saved], known))
     return Timing(name, seconds, rounds)
@@ -126,6 +132,12 @@ def _beside(each: Sequence[Words | ProbeWords | None]) -> Beside | None:
     low, high = round_interval(ratios, confidence=0.95) or (None, None)
     middle = median(one.median for one in found)
     return Beside(found[0].implementation, middle, median(ratios), low, high, len(found))
+
+
+def _noisiest(each: Sequence[Words | ProbeWords | None]) -> Surroundings | None:
+    """Return what others did to a case in the launch in which they did most."""
+    seen = [one.surroundings for one in each if one and one.surroundings]
+    return max(seen, key=lambda one: (one.is_noisy, one.outside or 0.0, one.taken), default=None)
 
 
 def _parts(infos: Sequence[Mapping[str, Any]], did: RllibWords) -> RllibWords:

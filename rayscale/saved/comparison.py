@@ -29,6 +29,7 @@ class ComparedCase:
     p: float | None  # of "slower", adjusted for all cases
     power: float | None  # the probability of finding 10 % more; None where nothing can be found
     verdict: Verdict
+    noisy: tuple[int, int]  # launches of old and new in which others used or took much of its CPUs
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,12 @@ def _case(
         p=known.slower,
         power=known.power,
         verdict=verdict,
+        noisy=(_noisy(old, name), _noisy(new, name)),
     )
+
+
+def _noisy(launches: Sequence[Launch], name: str) -> int:
+    return sum(launch.medians[name].is_noisy for launch in launches)
 
 
 def _spread(launches: Sequence[Launch], name: str) -> float | None:

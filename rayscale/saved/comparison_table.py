@@ -12,6 +12,7 @@ from rich.table import Table
 
 from rayscale.saved.comparison import ComparedCase, Comparison
 from rayscale.saved.yardstick import Yardstick
+from rayscale.surroundings.during import NOISY
 from rayscale.text import count, duration, percent, printed, rate, share
 from rayscale.verdict import CONFIDENCE, WORST_FIRST
 
@@ -48,6 +49,7 @@ def sentences(comparison: Comparison) -> list[str]:
         f"{totals(comparison)}; {_sizes(comparison)}.",
         *(f"Every verdict is unsure: {doubt}." for doubt in comparison.doubts),
         *(f"{note[0].upper()}{note[1:]}." for note in comparison.notes),
+        *_noise(comparison),
         *_left_out(comparison),
         *_power(comparison),
         *_promise(comparison),
@@ -65,6 +67,14 @@ def totals(comparison: Comparison) -> str:
 def _sizes(comparison: Comparison) -> str:
     old, new = comparison.launches
     return f"{count(old, 'old launch')} against {new} new"
+
+
+def _noise(comparison: Comparison) -> Iterator[str]:
+    noisy = [case for case in comparison.cases if any(case.noisy)]
+    if noisy:
+        most = max(max(case.noisy) for case in noisy)
+        cases = count(len(noisy), "case")
+        yield f"{NOISY} So it was for {cases}, in up to {count(most, 'launch')} of a side."
 
 
 def _left_out(comparison: Comparison) -> Iterator[str]:
@@ -125,8 +135,8 @@ def _table(comparison: Comparison, style: box.Box) -> Table:
     for case in sorted(comparison.cases, key=_rank):
         table.add_row(
             case.label,
-            _time(case.old, case.spreads[0]),
-            _time(case.new, case.spreads[1]),
+            _time(case.old, case.noisy[0], case.spreads[0]),
+            _time(case.new, case.noisy[1], case.spreads[1]),
             _ratio(case),
             "~" if case.p is None else f"{case.p:.3f}" if case.p >= 0.001 else "<0.001",
             "+".join(map(str, comparison.launches)),
@@ -141,9 +151,10 @@ def _rank(case: ComparedCase) -> tuple[int, float]:
     return WORST_FIRST.index(case.verdict), -case.ratio
 
 
-def _time(seconds: float, spread: float | None) -> str:
+def _time(seconds: float, noisy: int, spread: float | None) -> str:
     """Return the median over the launches, with one standard deviation of theirs."""
-    return f"{duration(seconds)} ± {'~' if spread is None else percent(spread)}"
+    mark = "^" if noisy else ""
+    return f"{duration(seconds)}{mark} ± {'~' if spread is None else percent(spread)}"
 
 
 def _ratio(case: ComparedCase) -> str:

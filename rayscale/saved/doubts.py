@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rayscale.saved import yardstick as yardsticks
 from rayscale.saved.evidence import Limits
-from rayscale.saved.launches import Launch, differences
+from rayscale.saved.launches import Launch, differences, noted
 from rayscale.saved.permutation import enough, least
 from rayscale.saved.yardstick import Design
 from rayscale.text import count, share
@@ -30,6 +30,11 @@ def conditions(old: Sequence[Launch], new: Sequence[Launch], design: Design) -> 
         for side, launches in (("old", old), ("new", new))
     ]
     lines += [f"hardware differs: {one}" for one in hardware]
+    lines += [
+        f"{side}, noted before: {word}, {sentence}"
+        for side, launches in (("old", old), ("new", new))
+        for word, sentence in noted(launches).items()
+    ]
     return lines + [f"software differs: {one}" for one in _differences(old, new, "software")]
 
 

@@ -16,8 +16,8 @@ def rounds(files: Iterable[Path]) -> pd.DataFrame:
     """Return a row for each round of *files*: what was run where and when, and its seconds.
 
     Columns: file, name, when, revision, machine_... of the hardware, the software's versions, case,
-    problem, kernel, implementation, cpus, size, round (from 0), seconds.  ValueError where a file
-    is not a launch, or holds no raw timings.
+    problem, kernel, implementation, cpus, size, noisy, round (from 0), seconds.  ValueError where a
+    file is not a launch, or holds no raw timings.
     """
     tables = [_rounds(read(file)) for file in files]
     return pd.concat(tables, ignore_index=True)
@@ -37,6 +37,7 @@ def _rounds(launch: Launch) -> pd.DataFrame:
             **common,
             "case": case.id,
             **{field: getattr(case, field) for field in CASE},
+            "noisy": case.is_noisy,
             "round": number,
             "seconds": seconds,
         }

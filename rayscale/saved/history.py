@@ -57,6 +57,7 @@ class CaseHistory:
     revisions: tuple[str, ...]
     places: tuple[int, ...]  # of these groups among all of the machine
     baselines: tuple[bool, ...]  # which of them are baselines
+    noisy: tuple[bool, ...]  # in which of them others used or took much of its CPUs
     change: Change | None  # of the newest since the baseline before it
 
 
@@ -100,11 +101,13 @@ class _Point(NamedTuple):
     place: int
     case: CaseMedian
     seconds: float
+    is_noisy: bool
 
 
 def _point(group: Group, place: int, case: CaseMedian) -> _Point:
     have = [launch.medians[case.id] for launch in group.launches if case.id in launch.medians]
-    return _Point(group, place, case, median(one.median for one in have))
+    is_noisy = any(one.is_noisy for one in have)
+    return _Point(group, place, case, median(one.median for one in have), is_noisy)
 
 
 def _history(folder: str, points: Sequence[_Point], change: Change | None) -> CaseHistory:
@@ -115,6 +118,7 @@ def _history(folder: str, points: Sequence[_Point], change: Change | None) -> Ca
         revisions=tuple(point.group.first.revision for point in points),
         places=tuple(point.place for point in points),
         baselines=tuple(point.group.is_baseline for point in points),
+        noisy=tuple(point.is_noisy for point in points),
         change=change,
     )
 
@@ -151,7 +155,7 @@ def table(cases: Sequence[CaseHistory]) -> Table:
             case.folder,
             str(len(case.medians)),
             sparkline(case.medians[-WIDTH:]),
-            duration(case.medians[-1]),
+            f"{duration(case.medians[-1])}{'^' if case.noisy[-1] else ''}",
             case.revisions[-1],
             str(case.change or "-"),
         )

@@ -29,6 +29,7 @@ class CaseMedian(msgspec.Struct, frozen=True):
     cpus: int | None = None
     size: str | None = None
     control: float | None = None  # seconds, around the case; see rayscale/saved/control.py
+    is_noisy: bool = False  # others used or took much of its CPUs; see rayscale/surroundings
     is_overhead: bool = False  # it times Ray's own cost, which varies too much to be compared
 
     @property
@@ -59,6 +60,7 @@ class Launch(msgspec.Struct, frozen=True, dict=True):
     control: float | None = None  # seconds, in the middle of the launch
     series: Series | None = None
     processes: int = 1  # that made it; several where it was interrupted and resumed
+    surroundings: dict[str, str] = {}  # what was notable before: a sentence for each word
 
     @property
     def is_resumed(self) -> bool:
@@ -69,6 +71,11 @@ class Launch(msgspec.Struct, frozen=True, dict=True):
     def folder(self) -> str:
         """The folder that it is kept in, which is named after the machine."""
         return Path(self.file).parent.name
+
+    @property
+    def noisy(self) -> int:
+        """How many of its cases were timed while others used or took much of their CPUs."""
+        return sum(case.is_noisy for case in self.medians.values())
 
     @cached_property
     def medians(self) -> dict[str, CaseMedian]:
@@ -98,6 +105,7 @@ def read(file: Path) -> Launch:
         control=control,
         series=own.series,
         processes=max(1, len(own.processes)),
+        surroundings=own.surroundings,
     )
 
 
@@ -134,6 +142,7 @@ def _case(saved: raw.Benchmark, control: float | None, form: int) -> CaseMedian:
             own.cpus,
             own.size,
             control=own.control or control,
+            is_noisy=own.is_noisy,
         )
     is_overhead = own is not None or (form == 1 and control is not None)
     return CaseMedian(
@@ -179,6 +188,11 @@ def _software(saved: raw.File) -> dict[str, str]:
         "pytest-benchmark": saved.version,
     }
     return {field: str(value) for field, value in found.items() if value is not None}
+
+
+def noted(launches: Iterable[Launch]) -> dict[str, str]:
+    """Return what was notable of the machine before *launches*: of each word, the last sentence."""
+    return {word: said for launch in launches for word, said in launch.surroundings.items()}
 
 
 def differences(old: Iterable[dict[str, Any]], new: Iterable[dict[str, Any]]) -> dict[str, str]:

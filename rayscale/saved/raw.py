@@ -62,6 +62,7 @@ class Own(msgspec.Struct):
     series: Series | None = None
     processes: tuple[dict[str, Any], ...] = ()  # that made the run, where it was interrupted
     again: tuple[Benchmark, ...] = ()  # serial cases that a later one of them timed again
+    surroundings: dict[str, str] = {}  # what was notable before: a sentence for each word
 
 
 class File(msgspec.Struct):

@@ -82,11 +82,19 @@ def revision(commit: Mapping[str, Any]) -> str:
     return short + ("-dirty" if commit.get("dirty") else "")
 
 
-def description(failed: Sequence[str], control: Sequence[float], kind: str) -> dict[str, Any]:
-    """Return what pytest-benchmark does not save of a run: failures, and the control's times."""
+def description(
+    failed: Sequence[str], control: Sequence[float], surroundings: Mapping[str, str], kind: str
+) -> dict[str, Any]:
+    """Return what pytest-benchmark does not save of a run: failures, and how the machine was."""
     from rayscale.saved.raw import FORMAT
 
-    return {"format": FORMAT, "kind": kind, "failed": list(failed), "control": list(control)}
+    return {
+        "format": FORMAT,
+        "kind": kind,
+        "failed": list(failed),
+        "control": list(control),
+        "surroundings": dict(surroundings),
+    }
 
 
 def last_times(folder: Path) -> dict[str, float]:

@@ -6,6 +6,8 @@ from statistics import fmean
 
 import pytest
 
+from rayscale.suite.neighbours import is_noisy
+
 
 class LiveLine:
     """Rewrites one line, case by case; silent where pytest does not write to a terminal."""
@@ -17,6 +19,7 @@ class LiveLine:
         self.config = config
         self.left = list(cases)
         self.known = known
+        self.noisy = 0  # cases, until now
         self.seen: defaultdict[str, list[float]] = defaultdict(list)  # seconds by size
 
     @property
@@ -34,13 +37,19 @@ class LiveLine:
         if item not in self.left:
             return (yield)
         if self.terminal:
-            text = f"{item.name}: {len(self.left)} left{self._about()}"
+            noisy = f", {self.noisy} noisy (^)" if self.noisy else ""
+            text = f"{item.name}: {len(self.left)} left{self._about()}{noisy}"
             self.terminal.rewrite(text, erase=True)
         done = yield
         self.left.remove(item)
         if self.terminal and not self.left:
             self.terminal.rewrite("", erase=True)
         return done
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Count the cases whose time others disturbed."""
+        benchmark = getattr(item, "funcargs", {}).get("benchmark")
+        self.noisy += item in self.left and is_noisy(getattr(benchmark, "extra_info", {}))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Learn how long a case takes, once Ray runs."""

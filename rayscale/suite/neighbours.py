@@ -1,14 +1,16 @@
 """What others did on the machine while a case was timed, saved with its times."""
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 import psutil
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.suite.environment import Conditions
+from rayscale.surroundings.during import Surroundings
 from rayscale.surroundings.watch import Watch
 
 FIRST = 1  # the process that all others descend from, ours and those of others
@@ -27,6 +29,12 @@ def noted(benchmark: BenchmarkFixture, cpus: int, workers: Sequence[Conditions])
     yield
     seen = watch.stop()
     benchmark.extra_info["surroundings"] = seen and msgspec.to_builtins(seen)
+
+
+def is_noisy(extra_info: Mapping[str, Any]) -> bool:
+    """Tell whether a case's *extra_info* says that others disturbed it."""
+    seen = extra_info.get("surroundings")
+    return bool(seen) and msgspec.convert(seen, Surroundings).is_noisy
 
 
 def _helpers(workers: Sequence[Conditions]) -> set[int]:

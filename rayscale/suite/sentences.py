@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rayscale.measured import MeasuredCase
 from rayscale.ratio import MARGIN, Ratio
 from rayscale.suite.gain import Block, Cost, WayGain, gains, kernel_choice, over
-from rayscale.surroundings.during import worst
+from rayscale.surroundings.during import NOISY, worst
 from rayscale.text import count, duration, share
 
 MARKS_NOTE = (
@@ -20,10 +20,6 @@ SET_LATE = (
 PAIRED = (
     "In pairs with serial: each round follows, or comes before, a serial one, as a coin says. A "
     "speed-up is then the middle one of the pairs' ratios, and not the ratio of the medians."
-)
-NOISY = (
-    "^ noisy: while it was timed, other programs used CPUs that it needed, or the host or a quota "
-    "took them away. It may take less time on a quiet machine."
 )
 NAMED = 5  # noisy cases in one caption
 NOT_PROVEN = "? CPU count not proven: the run did not see that so many CPUs did the work."

@@ -1,5 +1,6 @@
 """What the system counts, read at one moment: who used the CPUs, who took time away from us."""
 
+import mmap
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,8 @@ class Reading:
     at_work: float | None  # of all processes; None where the system does not say
     stolen: float  # by the host of a virtual machine
     held_back: float  # by quotas
+    swap_moved: int  # bytes, of the whole machine
+    swapped: int  # bytes of this process that are swapped out now
     ours: dict[int, Process]  # by id
 
 
@@ -51,6 +54,8 @@ def read(helpers: Sequence[int] = (), proc: Path = PROC) -> Reading:
         at_work=sum(one[at] for one in columns for at in AT_WORK) * TICK if columns else None,
         stolen=sum(one[STOLEN] for one in columns) * TICK,
         held_back=cgroups.held_back(proc / "self"),
+        swap_moved=_swap_moved(cgroups.read(proc / "vmstat")),
+        swapped=_swapped(cgroups.read(proc / "self" / "status")),
         ours=dict(_ours(helpers, proc)),
     )
 
@@ -69,6 +74,17 @@ def _columns(text: str, bound: set[int]) -> Iterator[list[int]]:
     for number, rest in re.findall(r"^cpu(\d+)((?: +\d+){8,})\s*$", text, re.MULTILINE):
         if not bound or int(number) in bound:
             yield [int(word) for word in rest.split()]
+
+
+def _swap_moved(text: str) -> int:
+    """Return the bytes that were swapped in and out; psutil warns where the system counts none."""
+    pages = re.findall(r"^pswp(?:in|out) (\d+)$", text, re.MULTILINE)
+    return sum(map(int, pages)) * mmap.PAGESIZE
+
+
+def _swapped(text: str) -> int:
+    found = re.search(r"^VmSwap:\s*(\d+) kB$", text, re.MULTILINE)
+    return int(found[1]) * 2**10 if found else 0
 
 
 def _ours(helpers: Sequence[int], proc: Path) -> Iterator[tuple[int, Process]]:

@@ -6,6 +6,11 @@ import msgspec
 
 from rayscale.text import share
 
+NOISY = (
+    "^ noisy: while it was timed, other programs used CPUs that it needed, or the host or a quota "
+    "took them away. It may take less time on a quiet machine."
+)
+
 # CPUs.  Measured on two virtual CPUs beside busy programs, of niceness 0 and 19 alike: medians of
 # seven rounds of a loop, 80 ms each, over those where others used less.  In two processes (n=13
 # below 0.1, quartiles 0.90 and 1.22): 1.14 [1.11, 1.21] (n=6) from 0.1 CPUs on, 1.20 (n=9) from 0.2
@@ -29,7 +34,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     @property
     def is_noisy(self) -> bool:
         """Whether others used, or took, so much that the times may be too long for it."""
-        return self._is_crowded or self.taken > TAKEN
+        return self.is_crowded or self.taken > TAKEN
 
     @property
     def taken(self) -> float:
@@ -37,7 +42,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         return (self.stolen + self.held_back) / max(1, self.needed)
 
     @property
-    def _is_crowded(self) -> bool:
+    def is_crowded(self) -> bool:
         """Whether others used much, and the case's own CPUs were not left to it."""
         left = self.cpus - self.needed
         return self.outside is not None and self.outside > max(MUCH, left - MUCH)

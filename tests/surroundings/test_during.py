@@ -1,13 +1,9 @@
 """A case that others disturbed is told from one that they left alone, by what was counted."""
 
 import os
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from rayscale import machine
@@ -15,20 +11,7 @@ from rayscale.surroundings.counters import Process, Reading, read
 from rayscale.surroundings.during import Surroundings
 from rayscale.surroundings.watch import Watch, between
 from tests.projects import write
-
-BUSY = "import os; print(os.getpid(), flush=True)\nwhile True: pass"
-
-
-@contextmanager
-def busy(*command: str) -> Iterator[psutil.Process]:
-    """Have *command* run a busy process for a while, which writes its id when it has begun."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as started:
-        assert started.stdout is not None
-        process = psutil.Process(int(started.stdout.readline()))
-        try:
-            yield process
-        finally:
-            process.kill()
+from tests.surroundings.strangers import BUSY, STRANGER, busy
 
 
 @pytest.mark.parametrize(
@@ -62,8 +45,8 @@ def test_case_is_noisy_where_its_time_is_taken(
 
 def test_outside_is_what_is_not_ours() -> None:
     """What all used, less what each process of ours used since, is what others used."""
-    before = Reading(0.0, 2, 100.0, 1.0, 2.0, {1: Process(50.0, 7), 2: Process(9.0, 1)})
-    after = Reading(10.0, 2, 115.0, 1.5, 2.0, {1: Process(54.0, 9), 3: Process(5.0, 4)})
+    before = Reading(0.0, 2, 100.0, 1.0, 2.0, 0, 0, {1: Process(50.0, 7), 2: Process(9.0, 1)})
+    after = Reading(10.0, 2, 115.0, 1.5, 2.0, 0, 0, {1: Process(54.0, 9), 3: Process(5.0, 4)})
 
     seen = between(before, after, needed=4)
 
@@ -73,9 +56,9 @@ def test_outside_is_what_is_not_ours() -> None:
 @pytest.mark.parametrize(("seconds", "at_work"), [(0.05, 101.0), (5.0, None)])
 def test_nothing_is_said_of_what_cannot_be_told(seconds: float, at_work: float | None) -> None:
     """A moment that is shorter than ten ticks, or a system that counts nothing, tells nothing."""
-    before = Reading(0.0, 2, 100.0, 0, 0, {})
+    before = Reading(0.0, 2, 100.0, 0, 0, 0, 0, {})
 
-    assert between(before, Reading(seconds, 2, at_work, 0, 0, {}), needed=1) is None
+    assert between(before, Reading(seconds, 2, at_work, 0, 0, 0, 0, {}), needed=1) is None
 
 
 STAT = """\
@@ -126,7 +109,7 @@ def test_what_our_children_do_is_ours() -> None:
 
 def test_what_others_do_is_outside() -> None:
     """A busy process that is not ours is seen, with the CPU time that it had."""
-    with busy("setsid", "--fork", sys.executable, "-c", BUSY) as stranger:
+    with busy(*STRANGER) as stranger:
         watch, before = Watch(needed=1), stranger.cpu_times().user
         while stranger.cpu_times().user - before < 0.5:
             pass
@@ -139,6 +122,6 @@ def test_what_others_do_is_outside() -> None:
 
 def test_process_that_helps_is_ours() -> None:
     """A process that works for us and was started by others, as a cluster's, is not outside."""
-    with busy("setsid", "--fork", sys.executable, "-c", BUSY) as stranger:
+    with busy(*STRANGER) as stranger:
         assert stranger.pid not in read().ours
         assert stranger.pid in read([stranger.pid]).ours
