@@ -17,6 +17,7 @@ import pytest
 
 from rayscale.gate.overruled import IN_THE_WAY
 from rayscale.quoting import plain, quoted
+from rayscale.surroundings.presence import present
 
 if TYPE_CHECKING:
     from rayscale.gate.attempts import Attempts
@@ -47,6 +48,7 @@ class Gating:
         self.folder = Path(own.name)
         self.copies: Copies = self._copy()
         self.outcome: Outcome | None = None
+        self.shared = ""  # with whom the machine was shared, in a sentence
 
     def _refuse_what_no_copy_has(self) -> None:
         """Raise UsageError for tests outside the project: there is one revision of them."""
@@ -142,7 +144,11 @@ class Gating:
             self._attempts(identity),
             identity,
         )
-        self.outcome.run()
+        with present() as others:
+            self.outcome.run()
+            if others is not None:
+                others.look()
+                self.shared = others.sentence
         return True
 
     def _identity(self) -> "Identity":
@@ -213,6 +219,8 @@ class Gating:
             terminalreporter.write_line(f"ERROR: nothing is compared: {own.refusal}", red=True)
         for warning in own.warnings():
             terminalreporter.write_line(f"warning: {warning}")
+        if self.shared:
+            terminalreporter.write_line(f"warning: {self.shared}")
         terminalreporter.write_line(
             f"against {self.request.revision}; --pair-seed {self.request.seed} replays the draws"
         )

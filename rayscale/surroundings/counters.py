@@ -1,6 +1,7 @@
 """What the system counts, read at one moment: who used the CPUs, who took time away from us."""
 
 import mmap
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -105,13 +106,23 @@ def _family(number: int, proc: Path) -> Iterator[int]:
     Linux lists the children of each thread, which costs as much as we have threads; psutil looks at
     all processes of the machine, which can be thousands.
     """
-    tasks = list((proc / str(number) / "task").glob("*/children"))
-    if not tasks:
-        yield from (number, *_descendants(number))
-        return
     yield number
-    for child in (int(one) for task in tasks for one in cgroups.read(task).split()):
-        yield from _family(child, proc)
+    try:
+        listed = [_text(f"{folder}/children") for folder in _threads(f"{proc}/{number}/task")]
+    except OSError:  # no Linux, or one without such lists, or a process that has just ended
+        yield from _descendants(number)
+        return
+    for child in " ".join(listed).split():
+        yield from _family(int(child), proc)
+
+
+def _threads(folder: str) -> list[str]:
+    return [f"{folder}/{name}" for name in os.listdir(folder)]  # noqa: PTH208 - a third of its time
+
+
+def _text(file: str) -> str:
+    with open(file, encoding="ascii") as opened:  # noqa: PTH123 - a third of its time
+        return opened.read()
 
 
 def _descendants(number: int) -> Iterator[int]:

@@ -1,9 +1,9 @@
 """Timed sessions of one user on one machine know of each other, so that each can say so.
 
 Each has a file in a private folder, and a lock on it as long as it lives.  The system ends the lock
-with the process, however that ends, so a file that can be locked is a dead session's, and is
-removed.  Whoever looks, enters or leaves has the lock at the door: without it a session's file,
-made and not yet locked, would be taken for a dead one's.  Sessions of other users count as load.
+with the process, however that ends: a file that can be locked is a dead session's, and is removed.
+A file gets its name when it is locked, so none is taken for a dead one's before.  The last session
+removes the folder.  Sessions of other users count as load.
 """
 
 import os
@@ -11,41 +11,40 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from rayscale.text import count
 
-PATIENCE = 2.0  # seconds at the door: who is inside needs milliseconds, unless it is stopped
+TRIES = 3  # to enter: the last of the others may remove the folder in between
 
 
 class Presence:
     """A session among the others; *met* are all that were there at some time."""
 
     def __init__(self, folder: Path) -> None:
-        """Enter the *folder* of the sessions; OSError or NotImplementedError if it has no locks."""
+        """Enter the *folder* of the sessions; OSError where it is gone, or cannot be written to."""
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.folder = folder
         self.met: set[str] = set()
-        name = f"{os.getpid()}-{secrets.token_hex(4)}.lock"
-        self._own = FileLock(folder / name, thread_local=False)
-        with self._door():
-            self._own.acquire()
+        self._lock = FileLock(folder / f"{name}.draft", thread_local=False)
+        self._lock.acquire()
+        self._file = Path(self._lock.lock_file).rename(folder / f"{name}.lock")
         self.look()
 
     def look(self) -> None:
-        """Put down who is there now; nothing, while somebody is stopped at the door."""
-        try:
-            with self._door():
-                self.met |= {file.stem for file in self._others() if _is_alive(file)}
-        except Timeout:
-            return
+        """Put down who is there now."""
+        others = (file for file in self.folder.glob("*.lock") if file != self._file)
+        self.met |= {file.stem for file in others if _is_alive(file)}
 
     def leave(self) -> None:
         """Be gone for those who look."""
-        self._own.release()
-        Path(self._own.lock_file).unlink(missing_ok=True)
+        self._file.unlink(missing_ok=True)
+        self._lock.release()
+        with suppress(OSError):  # others are there
+            self.folder.rmdir()
 
     @property
     def sentence(self) -> str:
@@ -55,13 +54,6 @@ class Presence:
         sessions = count(len(self.met), "timed session")
         who = ", ".join(sorted(name.partition("-")[0] for name in self.met))
         return f"this machine is shared with {sessions} of yours (process {who})"
-
-    def _door(self) -> FileLock:
-        return FileLock(self.folder / "door", timeout=PATIENCE)
-
-    def _others(self) -> Iterator[Path]:
-        own = Path(self._own.lock_file)
-        yield from (file for file in self.folder.glob("*.lock") if file != own)
 
 
 def _is_alive(file: Path) -> bool:
@@ -77,13 +69,15 @@ def _is_alive(file: Path) -> bool:
 def enter(temporary: Path | None = None) -> Presence | None:
     """Enter among the sessions of this user that have one folder for *temporary* files.
 
-    None where that folder has no private place, or no locks: then others are seen as load alone.
+    None where that folder has no private place: then others are seen as load alone.
     """
-    try:
-        folder = _private(temporary or Path(tempfile.gettempdir()))
-        return None if folder is None else Presence(folder)
-    except (OSError, NotImplementedError, Timeout):  # read-only, full, or without locks
-        return None
+    for _ in range(TRIES):
+        try:
+            folder = _private(temporary or Path(tempfile.gettempdir()))
+            return None if folder is None else Presence(folder)
+        except OSError:  # gone just now, or read-only, or full
+            continue
+    return None
 
 
 def _private(temporary: Path) -> Path | None:
