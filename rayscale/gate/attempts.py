@@ -60,6 +60,7 @@ class Attempts:
     decided: tuple[Decided, ...] = ()
     begun: Begun | None = None  # by an earlier session, which this one finishes
     before: Mapping[str, int] = field(default_factory=dict)  # attempts that were interrupted
+    trouble: str = ""  # why nothing is written, where it should be
     _nbytes: int = 0
     _lines: Lines | None = None
 
@@ -90,18 +91,32 @@ class Attempts:
         """Begin to write, or go on; AttemptsError where the cases are not those of before."""
         if self.file is None:
             return
-        if self.begun is None:
-            first = msgspec.json.encode(Begun(FORMAT, identity))
-            self._lines = lines.begin(self.file, first)
-            return
-        if unlike := differences(self.begun.identity, identity):
+        if self.begun is not None and (unlike := differences(self.begun.identity, identity)):
             raise AttemptsError("; ".join(unlike))
-        self._lines = lines.go_on(self.file, self._nbytes)
+        try:
+            if self.begun is None:
+                first = msgspec.json.encode(Begun(FORMAT, identity))
+                self._lines = lines.begin(self.file, first)
+            else:
+                self._lines = lines.go_on(self.file, self._nbytes)
+        except BusyError:
+            self._give_up("another gate is at work in this project")
+        except OSError as error:
+            self._give_up(f"{self.file}: {error.strerror}")
 
     def note(self, line: Attempted | Decided) -> None:
         """Have *line* on the disk."""
-        if self._lines is not None:
+        if self._lines is None:
+            return
+        try:
             self._lines.add(msgspec.json.encode(line, enc_hook=str))
+        except OSError as error:
+            self._lines.close()
+            self._give_up(f"{self.file}: {error.strerror}")
+
+    def _give_up(self, why: str) -> None:
+        """Go on without a file, for *why*: then this gate cannot be finished by another session."""
+        self._lines, self.trouble = None, why
 
     def end(self, *, is_done: bool) -> None:
         """Delete what is written where the session is done; else leave it to another one."""

@@ -361,7 +361,7 @@ class Outcome:
     @property
     def is_resumable(self) -> bool:
         """Whether cases are left, and another session can go on with them."""
-        return self.is_interrupted and self.attempts.file is not None
+        return self.is_interrupted and self.attempts.file is not None and not self.attempts.trouble
 
     def warnings(self) -> Iterator[str]:
         """Return what the user should know beside the verdicts."""
@@ -379,6 +379,10 @@ class Outcome:
             yield (
                 f"a tolerance below {SAFE_TOLERANCE:.0%} may take where a copy of the code lies in "
                 "memory for a slowdown: up to 2.9 % of a short call were seen"
+            )
+        if self.attempts.trouble:
+            yield (
+                f"should this gate be ended, --resume cannot finish it ({self.attempts.trouble})"
             )
         if own.replayed:
             yield "the draws were replayed: the promise holds for a random seed alone"

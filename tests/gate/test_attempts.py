@@ -1,5 +1,7 @@
 """A gate that was ended, and finished by another session."""
 
+import errno
+import os
 import re
 import signal
 import sys
@@ -204,3 +206,23 @@ def test_gate_that_is_at_work_is_nobody_elses(tmp_path: Path) -> None:
         attempts.interrupted(tmp_path, IDENTITY)
     own.end(is_done=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_attempts_that_cannot_be_written_cost_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another gate writes, or the disk is full, this one goes on and says why."""
+    first, second = attempts.first(tmp_path), attempts.first(tmp_path)
+    first.start(CASES)
+    second.start(CASES)
+    second.note(Attempted("a"))
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    first.note(Attempted("a"))
+    first.note(Attempted("b"))
+
+    assert second.trouble == "another gate is at work in this project"
+    assert os.strerror(errno.ENOSPC) in first.trouble
