@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -229,10 +230,14 @@ def main() -> int:
     print(f"seed {seed}", flush=True)  # noqa: T201 - this is its output
     lost = 0
     for kind, kill in KINDS.items():
-        with tempfile.TemporaryDirectory(prefix="rayscale-kills-") as folder:
-            count = kill(getattr(asked, kind), random.Random(seed), Path(folder))
+        folder = Path(tempfile.mkdtemp(prefix="rayscale-kills-"))
+        count = kill(getattr(asked, kind), random.Random(seed), folder)
         print(count, flush=True)  # noqa: T201 - the same
         lost += len(count.lost)
+        if count.lost:
+            print(f"what is left of it: {folder}", flush=True)  # noqa: T201 - the same
+        else:
+            shutil.rmtree(folder)
     return 1 if lost else 0
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from rayscale import lines
 from rayscale.identity import Identity, differences
-from rayscale.lines import LineError, Lines
+from rayscale.lines import BusyError, LineError, Lines
 
 NAME = "gate.jsonl"  # in the folder of pytest's cache
 FORMAT = 1
@@ -156,7 +156,7 @@ def interrupted(folder: Path | None, identity: Identity) -> Attempts:
     decided = tuple(one for one in found.lines if isinstance(one, Decided))
     known = {one.seen[0]["id"] for one in decided}
     every = [one.case for one in found.lines if isinstance(one, Attempted)]
-    return Attempts(file, decided, begun, _before(every, known), found.nbytes)
+    return Attempts(file, decided, begun, _before(every, known), _nbytes=found.nbytes)
 
 
 def _before(attempted: Sequence[str], decided: set[str]) -> dict[str, int]:
