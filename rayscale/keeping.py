@@ -66,7 +66,8 @@ class Keeping:
                 "--benchmark-storage=FOLDER, or the setting rayscale_results"
             )
         file = self.config.getoption("benchmark_json", default=None)
-        if file is not None and (why := writable.why_no_file(Path(file))):
+        # pytest-benchmark 5.0 opens it while it reads the options, and refuses it by itself.
+        if isinstance(file, Path) and (why := writable.why_no_file(file)):
             raise pytest.UsageError(
                 f"--benchmark-json: cannot write to {quoted(file)} ({why}); give a file in a "
                 "folder that exists"

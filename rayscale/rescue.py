@@ -47,11 +47,13 @@ def guard(config: "pytest.Config", say: Callable[[str], None]) -> None:
     def _again() -> str:
         session.save = session.autosave = None
         try:
-            session.json = Path(tempfile.mkdtemp(prefix="rayscale-saved-")) / "benchmark.json"
+            place = Path(tempfile.mkdtemp(prefix="rayscale-saved-")) / "benchmark.json"
+            takes_path = session.json is None or isinstance(session.json, Path)
+            session.json = place if takes_path else place.open("wb")  # pytest-benchmark 5.0
             write()
         except OSError as error:
             return f", nor where temporary files go ({_reason(error)}); it is lost"
-        return f"; it is in {session.json}"
+        return f"; it is in {place}"
 
     session.handle_saving = written
 
