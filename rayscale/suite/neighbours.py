@@ -41,7 +41,11 @@ def _helpers(workers: Sequence[Conditions]) -> set[int]:
     """Return the processes that started *workers*: an existing cluster's, on this machine."""
     found = set()
     for worker in workers:
-        if worker.host == platform.node() and psutil.pid_exists(worker.pid):
+        if worker.host != platform.node():
+            continue
+        try:
             parent = psutil.Process(worker.pid).ppid()
-            found.add(parent if parent > FIRST else worker.pid)
+        except psutil.NoSuchProcess:  # it has just ended
+            continue
+        found.add(parent if parent > FIRST else worker.pid)
     return found
