@@ -7,14 +7,15 @@ that it starts do, and it reports what they see.
 import os
 import platform
 import random
-import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rayscale import folders
 from rayscale.gate.overruled import IN_THE_WAY
 from rayscale.quoting import plain, quoted
 from rayscale.surroundings.presence import present
@@ -43,9 +44,10 @@ class Gating:
         self.overruled = self._overrule()
         self.request: Request = request.settle(config)
         self.coin = random.Random(self.request.seed)
-        own = tempfile.TemporaryDirectory(prefix="rayscale-gate-")
-        config.add_cleanup(own.cleanup)
-        self.folder = Path(own.name)
+        own = ExitStack()
+        config.add_cleanup(own.close)
+        self.cleared = folders.cleared()
+        self.folder = own.enter_context(folders.private("gate-"))
         self.copies: Copies = self._copy()
         self.outcome: Outcome | None = None
         self.shared = ""  # with whom the machine was shared, in a sentence
@@ -109,6 +111,7 @@ class Gating:
         """Say what is compared with what, and what is not as the project's settings say."""
         request, copies = self.request, self.copies
         lines = [f"rayscale: against {request.revision}, --pair-seed {request.seed}"]
+        lines += [f"rayscale: {one}" for one in self.cleared]
         if self.overruled:
             lines.append(f"rayscale: overruled in a gate: {', '.join(self.overruled)}")
         if copies.borrowed:

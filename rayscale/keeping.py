@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rayscale import rescue
+from rayscale import folders, rescue
 from rayscale.quoting import plain, quoted
 from rayscale.resuming import Resuming
 from rayscale.suite import options
@@ -88,7 +88,7 @@ class Keeping:
         if not ours or self.config.option.collectonly:
             return []
         self.noticing.begin([*map(_cpus, ours)])
-        return [f"rayscale: {line}" for line in self.noticing.lines]
+        return [f"rayscale: {line}" for line in (*folders.cleared(), *self.noticing.lines)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

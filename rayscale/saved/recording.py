@@ -7,15 +7,16 @@ timings here, so the interpreter that runs it needs no rayscale.
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rayscale import rescue
+from rayscale import folders, rescue
+from rayscale.following import following
 from rayscale.machine import fingerprint
 from rayscale.saved.raw import FORMAT
 from rayscale.saved.saving import LAUNCH, save
@@ -103,8 +104,8 @@ def record(plan: Plan, launches: Sequence[Planned], progress: Progress) -> Recor
 
 def _launch(plan: Plan, python: str) -> dict[str, Any]:
     """Run the suite once; return what pytest-benchmark wrote of it, raw timings included."""
-    with tempfile.TemporaryDirectory(prefix="rayscale-launch-") as folder:
-        file = Path(folder) / "launch.json"
+    with folders.private("launch-") as folder:
+        file = folder / "launch.json"
         command = [
             *(python, "-m", "pytest", "--benchmark-only", "--benchmark-enable"),
             *(f"--benchmark-json={file}", *plan.arguments),
@@ -123,9 +124,13 @@ def _launch(plan: Plan, python: str) -> dict[str, Any]:
 
 
 def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    if shutil.which(command[0]) is None:
+        raise LaunchingError(
+            f'"{command[0]}" cannot be run; give a Python interpreter, such as .venv/bin/python'
+        )
     try:
         return subprocess.run(
-            command,
+            following(list(command)),
             cwd=folder,
             env=os.environ | {LAUNCH: "1"},
             stdout=subprocess.PIPE,

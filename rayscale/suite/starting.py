@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 import pytest
 
+from rayscale import folders
 from rayscale.suite import environment
 from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
@@ -64,8 +65,9 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
     address = None
     with ExitStack() as stack:
         stack.enter_context(_handlers_kept())  # first: until the folder is gone
-        own = tempfile.TemporaryDirectory(prefix="rayscale-", dir=_short_folder())
-        folder = stack.enter_context(own)
+        where = _short_folder()
+        folders.clear(where)
+        folder = str(stack.enter_context(folders.private(where=where)))
         stack.callback(_read_environment_again)  # it is the project's own by then
         stack.callback(forget_remote_functions)
         try:

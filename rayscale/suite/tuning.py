@@ -16,7 +16,6 @@ Without a *place* all is set up for the call.  See ``ways.py`` for the rest.
 
 import pickle
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from rayscale import folders
 from rayscale.suite import witness
 from rayscale.suite.environment import Conditions, conditions, variables
 from rayscale.suite.failing import noted, origin
@@ -190,8 +190,8 @@ def _interruptible() -> Iterator[None]:
 @contextmanager
 def study(cpus: int, *, is_reused: bool) -> Iterator[Study]:
     """Have a folder for searches, which is gone at the end."""
-    with tempfile.TemporaryDirectory(prefix="rayscale-tune-") as folder:
-        yield Study(cpus, folder, is_reused)
+    with folders.private("tune-") as folder:
+        yield Study(cpus, str(folder), is_reused)
 
 
 @contextmanager

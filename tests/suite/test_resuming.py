@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from rayscale.saved import journal
@@ -304,3 +306,34 @@ def test_journal_that_cannot_be_written_costs_nothing_else(tmp_path: Path) -> No
     assert os.strerror(errno.ENOSPC) in seen.output
     assert "--resume cannot finish it" in seen.output
     assert len(seen.saved) == 1
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """Return a folder for temporary files whose name is short enough for Ray's sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_killed_session_leaves_nothing_after_the_next_start(tmp_path: Path, short: Path) -> None:
+    """Ray's processes end with the session, and its folder is removed by the next one."""
+    folder = project(tmp_path)
+    file = folder / "test_mean.py"
+    text = file.read_text()
+    file.write_text(text.replace("rayscale.serial, plain]", "rayscale.ray_blocks, plain]"))
+    own = {"TMPDIR": str(short)}
+    ending = surroundings(END=PLAIN, SIGNAL=str(int(signal.SIGKILL)), **own)
+    subprocess.run(command(*TIMED), cwd=folder, env=ending, check=False, timeout=PATIENCE)
+    of_ray = [one for one in psutil.process_iter(["cmdline"]) if str(short) in _words(one)]
+    _, alive = psutil.wait_procs(of_ray, timeout=60)
+    left = [one.name for one in short.iterdir() if (one / ".held").exists()]
+    seen = run(folder, command(*TIMED, "-k", "plain"), folder / "results", own)
+
+    assert alive == []
+    assert len(left) == 1
+    assert "removed 1 folder that killed sessions had left" in seen.output
+    assert list(short.iterdir()) == []
+
+
+def _words(process: psutil.Process) -> str:
+    return " ".join(process.info["cmdline"] or ())
