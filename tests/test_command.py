@@ -159,7 +159,7 @@ def test_report_is_written_beside_its_charts(rayscale: Rayscale, save: Callable[
         (["compare", "run"], 4, "Missing argument 'NEW'"),
         (["record", "--name=a/b"], 4, '"a/b" cannot be a part of a file'),
         (["record", "-k", "loop"], 4, "Options for pytest follow after --."),
-        (["record", "--launches=0"], 4, "0 is not in the range x>=1"),
+        (["record", "--launches=0"], 4, "0 is not in the range 1<=x<=10000"),
         (["history", "nothing"], 4, 'no case called "nothing" is kept'),
         (["export", "run", "-o", "table.xls"], 4, "neither .csv nor .parquet"),
         (["export", "run", "-o", "nowhere/table.csv"], 4, '"nowhere" is not a folder'),
