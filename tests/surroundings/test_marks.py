@@ -4,12 +4,15 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from rayscale.__main__ import main
 from rayscale.suite import summary
+from rayscale.suite.live import LiveLine
 
 CASES = {"loop-serial-small": 0.03, "loop-ray_blocks-cpus2-small": 0.02, "numpy-serial-small": 4e-5}
 NOISY = {"seconds": 1.0, "cpus": 2, "needed": 2, "outside": 1.2}
@@ -111,3 +114,26 @@ def test_summary_marks_the_time() -> None:
     assert "1.00 s^ (n=7)" in shown
     assert f"{MEANING}, or the host or a quota took them away." in shown
     assert "Here others used up to 1.2 of 2 CPUs." in shown
+
+
+def test_live_line_counts_noisy_cases() -> None:
+    """While a run goes on, the line at its end says how many cases were noisy until now."""
+    shown: list[str] = []
+    reporter = SimpleNamespace(isatty=True, rewrite=lambda text, **_: shown.append(text))
+    manager = SimpleNamespace(get_plugin=lambda _: reporter)
+    config: Any = SimpleNamespace(pluginmanager=manager, get_verbosity=lambda: 0)
+    noisy, quiet = (
+        SimpleNamespace(
+            name=name,
+            nodeid=name,
+            funcargs={"benchmark": SimpleNamespace(extra_info={"surroundings": seen})},
+        )
+        for name, seen in (("first", NOISY), ("second", None))
+    )
+    cases: Any = [noisy, quiet]
+    line = LiveLine(config, cases, {})
+    for case in cases:
+        next(line.pytest_runtest_protocol(case))
+        line.pytest_runtest_teardown(case)
+
+    assert shown == ["first: 2 left", "second: 2 left, 1 noisy (^)"]
