@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import msgspec
 import numpy as np
 
+from rayscale.bounds import Amount, Count, CPUs, Part, Seconds, Times
 from rayscale.intervals import Interval, correlation, round_interval
 from rayscale.ratio import Ratio
 from rayscale.surroundings.during import Surroundings
@@ -24,11 +25,11 @@ class Beside(msgspec.Struct, frozen=True):
     """What a run saves of a case that was timed in pairs with another way of running."""
 
     implementation: str  # the other
-    median: float  # its seconds
-    times: float = msgspec.field(name="ratio")  # how many times as fast as the other the case was
-    low: float | None = None  # of its 95 % interval; None where there were too few pairs
-    high: float | None = None
-    n: int = 0  # pairs
+    median: Seconds
+    times: Times = msgspec.field(name="ratio")  # how many times as fast as the other the case was
+    low: Times | None = None  # of its 95 % interval; None where there were too few pairs
+    high: Times | None = None
+    n: Amount = 0  # pairs
 
     @property
     def is_serial(self) -> bool:
@@ -49,15 +50,15 @@ class Words(msgspec.Struct, frozen=True):
     problem: str
     kernel: str
     implementation: str
-    cpus: int
+    cpus: CPUs
     size: str
-    shape: tuple[int, ...] = ()
+    shape: tuple[Amount, ...] = ()
     oversubscribed: bool = False
     niceness: int = 0
-    tasks: int = 0
-    bytes_moved: int = 0
-    phases: dict[str, float] | None = None
-    control: float | None = None  # seconds, around the case; see rayscale/saved/control.py
+    tasks: Amount = 0
+    bytes_moved: Amount = 0
+    phases: dict[str, Part] | None = None
+    control: Seconds | None = None  # around the case; see rayscale/saved/control.py
     cpus_proven: bool = True  # whether the run saw that the work was done on so many CPUs
     set_late: bool = False  # whether threads and allocator were fixed after NumPy was imported
     beside: Beside | None = None
@@ -76,10 +77,10 @@ class ProbeWords(msgspec.Struct, frozen=True):
 
     overhead: str
     implementation: str
-    cpus: int
-    tasks: int
-    bytes_moved: int
-    seconds: float | None = None  # the intended length of a task
+    cpus: CPUs
+    tasks: Amount
+    bytes_moved: Amount
+    seconds: Seconds | None = None  # the intended length of a task
     surroundings: Surroundings | None = None
 
 
@@ -98,9 +99,9 @@ class RllibWords(msgspec.Struct, frozen=True):
 
     rllib: Literal["sampling", "training"]
     by: str  # "RLlib", or what a loop of one's own uses
-    runners: int  # env runners; 0: in the driver itself
-    steps: int  # of a call
-    parts: dict[str, tuple[float, ...]] = {}  # of a training iteration: seconds, one for each round
+    runners: Amount  # env runners; 0: in the driver itself
+    steps: Count  # of a call
+    parts: dict[str, tuple[Part, ...]] = {}  # of a training iteration: seconds, one for each round
 
 
 def rllib_words(info: Mapping[str, Any]) -> RllibWords | None:

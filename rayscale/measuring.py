@@ -257,10 +257,10 @@ class Measuring:
             raise pytest.UsageError(str(error)) from error
 
     def _show_a_live_line(self, keeping: "Keeping") -> None:
-        from rayscale.saved import saving
+        from rayscale.saved.pace import last_times
         from rayscale.suite.live import LiveLine
 
-        known = saving.last_times(keeping.folder)
+        known = last_times(keeping.folder)
         line = LiveLine(self.config, self.ours, known)
         self.config.pluginmanager.register(line, "rayscale-live")
 

@@ -19,7 +19,7 @@ def plain(text: str) -> str:
     >>> print(plain("caf\u00e9, bell \a, half a character \udcff"))
     café, bell \x07, half a character \udcff
     """
-    return "".join(map(_printable, text))
+    return text if text.isprintable() else "".join(map(_printable, text))
 
 
 def _printable(character: str) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from rayscale.machine import fingerprint, hardware
-from rayscale.quoting import quoted
-from rayscale.text import parse_share
+from rayscale.quoting import plain, quoted
+from rayscale.saved.launches import Launch
+from rayscale.text import count, parse_share
 
+FEW = 3  # cases of a file that are left out, and named
 WIDTH = 130  # of tables: a case, two times with their spread, a ratio with its interval
 
 
@@ -50,6 +52,15 @@ def here() -> str:
 
 
 def name_skipped(faults: Iterable[object]) -> None:
-    """Name the files that were skipped, and why."""
+    """Name what was skipped, and why."""
     for fault in faults:
-        click.echo(f"skipped: {fault}", err=True)
+        click.echo(plain(f"skipped: {fault}"), err=True)
+
+
+def name_left_out(launches: Iterable[Launch]) -> None:
+    """Name the cases of *launches* that cannot be used, and why: of each file the first few."""
+    for launch in launches:
+        shown, rest = launch.left_out[:FEW], len(launch.left_out[FEW:])
+        more = f"; and {count(rest, 'case')} more" if rest else ""
+        if shown:
+            click.echo(plain(f"left out: {launch.file}: {'; '.join(shown)}{more}"), err=True)

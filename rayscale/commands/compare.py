@@ -50,7 +50,11 @@ from rayscale.saved.yardstick import Design
     show_default=True,
     help="The probability, per case, that a slowdown of the tolerance is called 'same'.",
 )
-@click.option("--allow-missing", is_flag=True, help="End with 0 although NEW lacks cases of OLD.")
+@click.option(
+    "--allow-missing",
+    is_flag=True,
+    help="End with 0 although NEW lacks cases of OLD, or another clock timed them.",
+)
 @click.option(
     "--resumed",
     is_flag=True,
@@ -121,7 +125,8 @@ def compare(
         raise click.UsageError(str(error)) from error
     click.echo(render(compared, heading, style, WIDTH), nl=False)
     slower = any(case.verdict == "slower" for case in compared.cases)
-    if slower or (compared.missing and not allow_missing):
+    not_compared = compared.missing or compared.unlike
+    if slower or (not_compared and not allow_missing):
         sys.exit(1)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from rayscale.commands.arguments import name_skipped
+from rayscale.commands.arguments import name_left_out, name_skipped
 from rayscale.saved import store
 from rayscale.saved.history import histories, table
 from rayscale.surroundings.during import NOISY
@@ -33,3 +33,4 @@ def history(results: Path, cases: tuple[str, ...]) -> None:
     if any(case.noisy[-1] for case in found):
         click.echo(NOISY)
     name_skipped(faults)
+    name_left_out(launches)

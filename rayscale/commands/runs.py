@@ -6,7 +6,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from rayscale.commands.arguments import name_skipped
+from rayscale.commands.arguments import name_left_out, name_skipped
 from rayscale.lines import is_being_written
 from rayscale.saved import journal, series, store
 from rayscale.saved.raw import LaunchError
@@ -22,7 +22,8 @@ def runs(results: Path) -> None:
 
     It shows name, date, revision, machine, versions, and how many cases and launches there are. A
     case is noisy if other programs used CPUs that it needed. A run that was interrupted follows,
-    with the command that finishes it. A file that is not a run is named and skipped.
+    with the command that finishes it. A file that is not a run is named and skipped, and so is a
+    case without a time.
     """
     launches, faults = store.read_all(store.kept(results), results)
     begun, broken = journal.read_all(results)
@@ -35,6 +36,7 @@ def runs(results: Path) -> None:
     for file in series.unfinished(results):
         click.echo(_series(file, results))
     name_skipped([*faults, *broken])
+    name_left_out(launches)
 
 
 def _unfinished(run: journal.Unfinished) -> str:

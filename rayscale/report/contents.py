@@ -140,6 +140,7 @@ def _gaps(subject: Subject, faults: Sequence[str]) -> Iterator[str]:
             f"{count(probes, 'probe')} of Ray's own cost ran while other programs used CPUs that "
             "it needed, or the host or a quota took them away. METG and Ray's cost may be too high."
         )
+    yield from subject.notes
     for fault in faults:
         yield f"Not in the history: {fault}."
 

@@ -1,6 +1,6 @@
 """What a report is about: one run, or the launches of a series, read whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from rayscale.clocks import counts_waiting, without_waiting
 from rayscale.intervals import round_interval
 from rayscale.measured import (
     Beside,
@@ -19,8 +20,10 @@ from rayscale.measured import (
     rllib_words,
     words,
 )
-from rayscale.saved import raw
+from rayscale.quoting import plain
+from rayscale.saved import raw, reading
 from rayscale.saved.launches import Launch
+from rayscale.saved.raw import LaunchError
 from rayscale.surroundings.during import Surroundings
 
 RECENT = 50  # runs that are searched for probes, the newest first: to read one takes some ms
@@ -58,12 +61,13 @@ class Subject:
     rllib: tuple[RllibTiming, ...]
     others: tuple[Timing, ...]
     dropped: tuple[str, ...]  # what not all launches have
+    notes: tuple[str, ...]  # what else is not shown, or not in full, in sentences
 
     @property
     def cores(self) -> int | None:
         """How many CPUs the machine had for it, if that was saved."""
         cpus = self.launches[0].hardware.get("cpus")
-        return int(cpus) if cpus else None
+        return cpus if type(cpus) is int and cpus > 0 else None
 
     @property
     def failed(self) -> list[str]:
@@ -83,8 +87,9 @@ class Subject:
 
 def read(launches: Sequence[Launch]) -> Subject:
     """Return what *launches*, one or those of a series, measured; cases that all of them have."""
-    by_name = [{one.fullname: one for one in raw.benchmarks(launch)} for launch in launches]
-    again = raw.timed_again(launches[0]) if len(launches) == 1 else ()
+    read_each = [reading.benchmarks(launch) for launch in launches]
+    by_name = [{one.fullname: one for one in each} for each in read_each]
+    again = reading.timed_again(launches[0]) if len(launches) == 1 else ()
     everything = dict.fromkeys(name for one in by_name for name in one)
     common = [name for name in everything if all(name in one for one in by_name)]
     read_all = [_measured(one.fullname, [one]) for one in again]
@@ -97,17 +102,37 @@ def read(launches: Sequence[Launch]) -> Subject:
         rllib=tuple(one for one in read_all if isinstance(one, RllibTiming)),
         others=tuple(one for one in read_all if type(one) is Timing),
         dropped=tuple(name for name in everything if name not in common),
+        notes=tuple(_notes(launches, read_each)),
     )
+
+
+def _notes(launches: Sequence[Launch], saved: Sequence[Sequence[raw.Benchmark]]) -> Iterator[str]:
+    """Return what is left out of a report, in sentences."""
+    for launch in launches:
+        yield from (f"Not in this report: {plain(launch.file)}: {one}." for one in launch.left_out)
+    every = [one for each in saved for one in each]
+    if bare := dict.fromkeys(one.fullname for one in every if not one.stats.is_whole):
+        yield f"Raw timings that are not times are left out, the median stays: {', '.join(bare)}."
+    if timers := _stopped(every):
+        yield f"{without_waiting(timers)}; what was timed by it is among the other timings."
+
+
+def _stopped(saved: Iterable[raw.Benchmark]) -> list[str]:
+    """Return the clocks of *saved* that do not count waiting."""
+    timers = (one.options.timer for one in saved)
+    return [one for one in timers if one is not None and not counts_waiting(one)]
 
 
 def _measured(name: str, saved: Sequence[raw.Benchmark]) -> MeasuredCase | Timing:
     """Return what is *saved* of one benchmark in each launch."""
     seconds, rounds = _numbers([one.stats for one in saved])
-    match words(saved[0].extra_info):
+    if _stopped(saved):
+        return Timing(name, seconds, rounds)
+    every = [words(one.extra_info) for one in saved]
+    match every[0]:
         case Words() as own:
-            phases = _middle([one.extra_info.get("phases") for one in saved])
-            beside = _beside([words(one.extra_info) for one in saved])
-            around = _noisiest([words(one.extra_info) for one in saved])
+            phases = _middle([one.phases for one in every if isinstance(one, Words)])
+            beside, around = _beside(every), _noisiest(every)
             merged = {"phases": phases, "beside": beside, "surroundings": around}
             fields = msgspec.structs.asdict(own) | merged
             return MeasuredCase(**fields, seconds=seconds, rounds=rounds, id=name)
@@ -160,7 +185,8 @@ def _numbers(stats: Sequence[raw.Stats]) -> tuple[tuple[float, ...], int]:
     """Return the numbers of a case and how many there were: of rounds, or a median per launch."""
     if len(stats) > 1:
         return tuple(one.median for one in stats), len(stats)
-    return stats[0].data or (stats[0].median,), stats[0].rounds
+    data = stats[0].data
+    return data or (stats[0].median,), stats[0].rounds or len(data) or 1
 
 
 def with_probes(subject: Subject, kept: Sequence[Launch]) -> Subject | None:
@@ -173,4 +199,12 @@ def with_probes(subject: Subject, kept: Sequence[Launch]) -> Subject | None:
     machine = Path(subject.launches[0].file).parent
     own = {one.file: one for one in kept if Path(one.file).parent == machine}
     newest = sorted(own.values(), key=lambda one: one.when, reverse=True)[:RECENT]
-    return next((found for one in newest if (found := read([one])).probes), None)
+    return next((found for one in newest if (found := _read(one)) and found.probes), None)
+
+
+def _read(launch: Launch) -> Subject | None:
+    """Return what *launch* measured; None where its file has changed or is gone meanwhile."""
+    try:
+        return read([launch])
+    except LaunchError:
+        return None  # it was searched for probes alone: the report does without them

@@ -1,7 +1,7 @@
 """Two sets of launches, case by case: which cases got slower, and how sure is that?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean, median, stdev
@@ -43,6 +43,7 @@ class Comparison:
     cases: tuple[ComparedCase, ...]
     missing: tuple[str, ...]  # cases that OLD has and NEW lacks, in a launch or in all
     added: tuple[str, ...]
+    unlike: tuple[str, ...]  # cases that other clocks timed, each with the clocks
     control: float | None  # new / old
     doubts: tuple[str, ...]  # why every verdict is "unsure", in sentences
     notes: tuple[str, ...]  # what else a reader must know
@@ -68,9 +69,10 @@ def compare(
     """
     yardstick = yardsticks.choose(old, new, design)
     ids, missing, added = in_both(old, new)
+    unlike = list(clocks(old, new))
     ids = [name for name in ids if yardsticks.is_measured(name, (*old, *new), yardstick)]
     if not ids:
-        raise ValueError(_nothing_shared(yardstick))
+        raise ValueError(_nothing_shared(yardstick, unlike))
     margin = 0.0 if design == "alternating" else limits.tolerance / 2
     logs = (yardsticks.logarithms(old, ids, yardstick), yardsticks.logarithms(new, ids, yardstick))
     evidence = weigh(*logs, limits=limits, margin=margin, paired=design == "alternating")
@@ -86,6 +88,7 @@ def compare(
         cases=tuple(map(partial(_case, old, new), ids, evidence, verdicts)),
         missing=tuple(missing),
         added=tuple(added),
+        unlike=tuple(unlike),
         control=yardsticks.control_ratio(old, new),
         doubts=tuple(doubtful),
         notes=tuple(notes(old, new, design, unlikeness(*logs))),
@@ -143,13 +146,27 @@ def in_both(old: Sequence[Launch], new: Sequence[Launch]) -> tuple[list[str], li
     """Return the cases that all launches have, those that NEW lacks, those that OLD lacks.
 
     A case that failed in one launch of a set is missing there: what is left would be a
-    choice of launches.
+    choice of launches.  A case that was not timed by one clock is in none of the three.
     """
     of_old, of_new = _in_all(old), _in_all(new)
     some_old = {name: None for launch in old for name in launch.medians}
     missing = [name for name in some_old if name not in of_new or name not in of_old]
     added = [name for name in of_new if name not in some_old]
-    return [name for name in of_old if name in of_new], missing, added
+    both = [name for name in of_old if name in of_new]
+    return [name for name in both if len(_timers((*old, *new), name)) < 2], missing, added
+
+
+def clocks(old: Sequence[Launch], new: Sequence[Launch]) -> Iterator[str]:
+    """Return the cases of both that more than one clock timed, each with the clocks."""
+    of_new = _in_all(new)
+    for name in (name for name in _in_all(old) if name in of_new):
+        if len(timers := _timers((*old, *new), name)) > 1:
+            yield f"{name} ({', '.join(sorted(timers))})"
+
+
+def _timers(launches: Sequence[Launch], name: str) -> set[str]:
+    """Return the clocks that are known to have timed a case: their times are of other things."""
+    return {timer for one in launches if (timer := one.medians[name].timer) is not None}
 
 
 def _in_all(launches: Sequence[Launch]) -> list[str]:
@@ -160,7 +177,12 @@ def _in_all(launches: Sequence[Launch]) -> list[str]:
     ]
 
 
-def _nothing_shared(yardstick: Yardstick) -> str:
+def _nothing_shared(yardstick: Yardstick, unlike: Sequence[str]) -> str:
+    if unlike:
+        return (
+            "no case was timed by the same clock in all launches of both, so their times do not "
+            f"compare: {unlike[0]}"
+        )
     if yardstick == "serial":
         return "no case besides serial ones is in all launches of both; speed-ups need both kinds"
     return "no case is in all launches of both; `rayscale runs` lists what there is"

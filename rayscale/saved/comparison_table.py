@@ -81,6 +81,9 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
     if comparison.missing:
         names = ", ".join(comparison.missing)
         yield f"Missing in NEW or in one of the launches, so not compared: {names}."
+    if comparison.unlike:
+        names = ", ".join(comparison.unlike)
+        yield f"Timed by different clocks, so not compared: {names}."
     if comparison.added:
         yield f"New, so there is nothing to compare with: {', '.join(comparison.added)}."
 

@@ -35,7 +35,28 @@ def conditions(old: Sequence[Launch], new: Sequence[Launch], design: Design) -> 
         for side, launches in (("old", old), ("new", new))
         for word, sentence in noted(launches).items()
     ]
-    return lines + [f"software differs: {one}" for one in _differences(old, new, "software")]
+    lines += [f"software differs: {one}" for one in _differences(old, new, "software")]
+    lines += [f"garbage collector differs: {one}" for one in _collectors(old, new)]
+    return lines + [
+        f"left out of {side}: {launch.file}: {one}"
+        for side, launches in (("OLD", old), ("NEW", new))
+        for launch in launches
+        for one in launch.left_out
+    ]
+
+
+def _collectors(old: Sequence[Launch], new: Sequence[Launch]) -> list[str]:
+    """Return how the garbage collector was set while cases were timed, if that differs."""
+    sides = (
+        [
+            {"while timing": "on" if case.collects else "off"}
+            for launch in side
+            for case in launch.medians.values()
+            if case.collects is not None
+        ]
+        for side in (old, new)
+    )
+    return [values for _, values in differences(*sides).items()]
 
 
 def _revisions(launches: Sequence[Launch]) -> str:

@@ -74,7 +74,8 @@ def histories(launches: Sequence[Launch], wanted: Sequence[str] = ()) -> list[Ca
                     seen.setdefault((folder, name), []).append(_point(group, place, case))
     changes: dict[tuple[str, str], dict[str, Change]] = {}  # one comparison serves all its cases
     found = []
-    for (folder, name), points in sorted(seen.items()):
+    for (folder, name), every in sorted(seen.items()):
+        points = _of_one_clock(every)
         change = None
         if baseline := _baseline_before(points):
             newest = points[-1].group
@@ -108,6 +109,12 @@ def _point(group: Group, place: int, case: CaseMedian) -> _Point:
     have = [launch.medians[case.id] for launch in group.launches if case.id in launch.medians]
     is_noisy = any(one.is_noisy for one in have)
     return _Point(group, place, case, median(one.median for one in have), is_noisy)
+
+
+def _of_one_clock(points: Sequence[_Point]) -> list[_Point]:
+    """Return the points that the newest one's clock timed, as far as is known: others are apart."""
+    newest = points[-1].case.timer
+    return [one for one in points if None in (newest, one.case.timer) or one.case.timer == newest]
 
 
 def _history(folder: str, points: Sequence[_Point], change: Change | None) -> CaseHistory:

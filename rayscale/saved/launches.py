@@ -1,9 +1,8 @@
 """Saved runs, read: each file is a launch, with one number per case, the median of its rounds."""
 
-import math
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -11,8 +10,11 @@ from typing import Any
 
 import msgspec
 
+from rayscale import clocks
+from rayscale.bounds import Count, Seconds
 from rayscale.measured import Words, words
-from rayscale.saved import raw
+from rayscale.quoting import plain
+from rayscale.saved import raw, reading
 from rayscale.saved.raw import FORMAT, READABLE, VERSIONS, LaunchError, Series
 from rayscale.saved.saving import revision
 
@@ -21,16 +23,18 @@ class CaseMedian(msgspec.Struct, frozen=True):
     """One case in one launch: what it is, and the middle of its rounds in seconds."""
 
     id: str
-    median: float
-    rounds: int
+    median: Seconds
+    rounds: Count
     problem: str | None = None  # these five are None in another suite's case, and in a probe
     kernel: str | None = None
     implementation: str | None = None
     cpus: int | None = None
     size: str | None = None
-    control: float | None = None  # seconds, around the case; see rayscale/saved/control.py
+    control: Seconds | None = None  # around the case; see rayscale/saved/control.py
     is_noisy: bool = False  # others used or took much of its CPUs; see rayscale/surroundings
     is_overhead: bool = False  # it times Ray's own cost, which varies too much to be compared
+    timer: str | None = None  # the clock's name; None where the file does not say it
+    collects: bool | None = None  # whether the garbage collector was on
 
     @property
     def label(self) -> str:
@@ -57,10 +61,16 @@ class Launch(msgspec.Struct, frozen=True, dict=True):
     software: dict[str, str]
     cases: tuple[CaseMedian, ...]
     failed: tuple[str, ...] = ()
-    control: float | None = None  # seconds, in the middle of the launch
+    control: Seconds | None = None  # in the middle of the launch
     series: Series | None = None
     processes: int = 1  # that made it; several where it was interrupted and resumed
     surroundings: dict[str, str] = {}  # what was notable before: a sentence for each word
+    left_out: tuple[str, ...] = ()  # cases that cannot be used, each with the reason
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the moment can be shown in any time zone, and be compared."""
+        if self.when.tzinfo is None or not MINYEAR < self.when.year < MAXYEAR:
+            raise ValueError(f"{self.when} is not a moment that can be compared with others")
 
     @property
     def is_resumed(self) -> bool:
@@ -86,16 +96,16 @@ class Launch(msgspec.Struct, frozen=True, dict=True):
 def read(file: Path) -> Launch:
     """Return the launch in *file*, of pytest-benchmark 3, 4 or 5, of this suite or another.
 
-    LaunchError where it is cut off, of another format or version, or where a time is missing,
-    zero, negative or not a number.
+    A case without a name and a time is left out, and named.  LaunchError where the file is cut off,
+    of another format or version, or has no case that can be used.
     """
-    saved = raw.read(file)
+    saved = reading.read(file)
     _prove(file, saved)
     own = saved.rayscale or raw.Own(FORMAT)
-    control = median(own.control) if own.control else None
+    control = _control(own)
     return Launch(
         file=str(file),
-        name=re.sub(r"^\d{4,}_", "", file.stem),
+        name=plain(re.sub(r"^\d{4,}_", "", file.stem)),
         when=_moment(file, saved.datetime),
         revision=revision({"id": "-"} | saved.commit_info),
         hardware=_hardware(saved.machine_info),
@@ -106,12 +116,13 @@ def read(file: Path) -> Launch:
         series=own.series,
         processes=max(1, len(own.processes)),
         surroundings=own.surroundings,
+        left_out=saved.left_out,
     )
 
 
-def _prove(file: Path, saved: raw.File) -> None:
-    """Raise LaunchError where what is read makes no sense."""
-    if saved.version.split(".")[0] not in VERSIONS:
+def _prove(file: Path, saved: reading.File) -> None:
+    """Raise LaunchError where the file is of another version, or another kind."""
+    if saved.version and saved.version.split(".")[0] not in VERSIONS:
         reason = f'of pytest-benchmark "{saved.version}"; versions 3, 4 and 5 can be read'
         raise LaunchError(file, reason)
     if saved.rayscale and saved.rayscale.format not in READABLE:
@@ -123,30 +134,41 @@ def _prove(file: Path, saved: raw.File) -> None:
         )
     if saved.rayscale and saved.rayscale.kind == "gate":
         raise LaunchError(file, "what a gate saw, and not a launch")
-    for one in saved.benchmarks:
-        for seconds in (one.stats.median, one.stats.min):
-            if not (math.isfinite(seconds) and seconds > 0):
-                raise LaunchError(file, f"{one.fullname} took {seconds} s, which is not a time")
+
+
+def _control(own: raw.Own) -> float | None:
+    """Return the middle of the control's times; None where one is not a time."""
+    try:
+        times = msgspec.convert(own.control, tuple[Seconds, ...])
+    except msgspec.ValidationError:
+        return None
+    return median(times) if times else None
 
 
 def _case(saved: raw.Benchmark, control: float | None, form: int) -> CaseMedian:
     """Return a case, with the launch's *control* where it has none of its own."""
-    stats = saved.stats
-    own = words(saved.extra_info)
-    if isinstance(own, Words):
-        return CaseMedian(
-            saved.fullname,
-            stats.median,
-            stats.rounds,
-            *(own.problem, own.kernel, own.implementation),
-            own.cpus,
-            own.size,
-            control=own.control or control,
-            is_noisy=own.is_noisy,
-        )
-    is_overhead = own is not None or (form == 1 and control is not None)
-    return CaseMedian(
-        saved.fullname, stats.median, stats.rounds, control=control, is_overhead=is_overhead
+    own, off = words(saved.extra_info), saved.options.disable_gc
+    case = CaseMedian(
+        saved.fullname,
+        saved.stats.median,
+        saved.stats.rounds or len(saved.stats.data) or 1,
+        control=control,
+        is_overhead=own is not None or (form == 1 and control is not None),
+        timer=saved.options.timer and clocks.name(plain(saved.options.timer)),
+        collects=None if off is None else not off,
+    )
+    if not isinstance(own, Words):
+        return case
+    return msgspec.structs.replace(
+        case,
+        problem=own.problem,
+        kernel=own.kernel,
+        implementation=own.implementation,
+        cpus=own.cpus,
+        size=own.size,
+        control=own.control or control,
+        is_noisy=own.is_noisy,
+        is_overhead=False,
     )
 
 
@@ -155,7 +177,9 @@ def _moment(file: Path, text: str) -> datetime:
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:
-        raise LaunchError(file, f'"{text}" is not a date and time') from error
+        raise LaunchError(file, f'"{text[:40]}" is not a date and time') from error
+    if not MINYEAR < when.year < MAXYEAR:
+        raise LaunchError(file, f'"{text}" is not a date and time of a launch')
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
@@ -180,7 +204,7 @@ def _own(machine: dict[str, Any], field: str) -> dict[str, str | int | bool]:
     return {name: value for name, value in found if isinstance(value, str | int)}
 
 
-def _software(saved: raw.File) -> dict[str, str]:
+def _software(saved: reading.File) -> dict[str, str]:
     if own := _own(saved.machine_info, "software"):
         return {field: str(value) for field, value in own.items()}
     found = {

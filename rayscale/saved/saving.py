@@ -1,6 +1,5 @@
 """How a run is saved: results/FINGERPRINT/NNNN_NAME.json, in pytest-benchmark's own format."""
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -94,25 +93,4 @@ def description(
         "failed": list(failed),
         "control": list(control),
         "surroundings": dict(surroundings),
-    }
-
-
-def last_times(folder: Path) -> dict[str, float]:
-    """Return the seconds that each case took in the newest run in *folder*.
-
-    In a run they are its rounds and some calls more: the check, the calibration, the last, and the
-    pass that notes the phases.  A file that is no such run says nothing.
-    """
-    runs = sorted(folder.glob("[0-9]*.json"))
-    try:
-        return _times(json.loads(runs[-1].read_text(encoding="utf-8"))) if runs else {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}  # the estimate does without it; `rayscale runs` names such a file
-
-
-def _times(contents: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        one["fullname"]: stats["iterations"] * stats["total"] + 3 * stats["median"]
-        for one in contents["benchmarks"]
-        for stats in (one["stats"],)
     }

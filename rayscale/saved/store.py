@@ -1,6 +1,5 @@
 """What is kept in results/: many launches read fast, and told apart by the series they are of."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 
+from rayscale.quoting import plain
 from rayscale.saved.files import NUMBERED, write_whole
 from rayscale.saved.launches import Launch, read
+from rayscale.saved.opening import contents
 from rayscale.saved.raw import LaunchError
 
 CACHE = ".launches.msgpack"
-CACHE_FORMAT = 5  # of what is remembered; another one is forgotten
+CACHE_FORMAT = 8  # of what is remembered; another one is forgotten
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Fault:
         return found[2] if found else None
 
     def __str__(self) -> str:
-        """Return both."""
-        return f"{self.file}: {self.reason}"
+        """Return both, fit to be shown."""
+        return plain(f"{self.file}: {self.reason}")
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,10 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
     launch: Launch | None
     fault: str | None
 
+    def is_of(self, file: Path) -> bool:
+        """Tell whether it says what *file* holds, and no other."""
+        return self.launch.file == str(file) if self.launch else bool(self.fault)
+
 
 class _Cache(msgspec.Struct):
     format: int
@@ -118,9 +123,7 @@ def read_all(files: Iterable[Path], results: Path) -> tuple[list[Launch], list[F
     memory = results / CACHE
     known = _remembered(memory)
     entries = {file: _entry(file, known.get(str(file))) for file in files}
-    if os.access(results, os.W_OK) and any(
-        known.get(str(file)) != entry for file, entry in entries.items()
-    ):
+    if any(known.get(str(file)) != entry for file, entry in entries.items()):
         _remember(memory, known | {str(file): entry for file, entry in entries.items()})
     launches = [entry.launch for entry in entries.values() if entry.launch]
     launches.sort(key=lambda launch: (launch.when, launch.file))
@@ -128,29 +131,44 @@ def read_all(files: Iterable[Path], results: Path) -> tuple[list[Launch], list[F
 
 
 def _remembered(memory: Path) -> dict[str, _Entry]:
-    """Return what the cache holds; nothing, if another version wrote it."""
-    if not memory.is_file():
-        return {}
+    """Return what the cache holds; nothing, if another version or another program wrote it."""
     try:
-        cache = msgspec.msgpack.decode(memory.read_bytes(), type=_Cache)
-    except msgspec.DecodeError:
-        return {}
+        cache = msgspec.msgpack.decode(contents(memory), type=_Cache)
+    except (LaunchError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}  # it saves time, and nothing else: what it would have said is read again
     return cache.entries if cache.format == CACHE_FORMAT else {}
 
 
 def _remember(memory: Path, entries: dict[str, _Entry]) -> None:
-    there = {file: entry for file, entry in entries.items() if Path(file).exists()}
-    write_whole(memory, msgspec.msgpack.encode(_Cache(CACHE_FORMAT, there)))
+    # A name that is not UTF-8 cannot be a key.
+    kept = {
+        file: entry for file, entry in entries.items() if file.isprintable() and _is_there(file)
+    }
+    try:
+        write_whole(memory, msgspec.msgpack.encode(_Cache(CACHE_FORMAT, kept)))
+    except OSError:
+        return  # not ours to write, or the disk is full: the next command reads the files again
+
+
+def _is_there(file: str) -> bool:
+    try:
+        return Path(file).exists()
+    except OSError:  # a name that is too long: the cache may be anybody's
+        return False
 
 
 def _entry(file: Path, known: _Entry | None) -> _Entry:
-    stat = file.stat()
-    if known and (known.size, known.changed_ns) == (stat.st_size, stat.st_mtime_ns):
+    try:
+        stat = file.stat()
+    except OSError as error:  # it is gone by now, or a link to nothing
+        return _Entry(0, 0, None, f"cannot be read ({error.strerror})")
+    size, changed_ns = stat.st_size, stat.st_mtime_ns
+    if known and (known.size, known.changed_ns) == (size, changed_ns) and known.is_of(file):
         return known
     try:
-        return _Entry(stat.st_size, stat.st_mtime_ns, read(file), None)
+        return _Entry(size, changed_ns, read(file), None)
     except LaunchError as error:
-        return _Entry(stat.st_size, stat.st_mtime_ns, None, error.reason)
+        return _Entry(size, changed_ns, None, error.reason)
 
 
 def groups(launches: Iterable[Launch]) -> list[Group]:

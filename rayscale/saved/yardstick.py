@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from rayscale.clocks import counts_waiting
 from rayscale.saved.launches import CaseMedian, Launch, differences
 from rayscale.saved.permutation import Floats
 
@@ -47,8 +48,13 @@ def is_measured(name: str, launches: Sequence[Launch], yardstick: Yardstick) -> 
     """Return whether each launch has what the case *name* is to be divided by."""
     if yardstick != "serial":
         return True
-    serials = [_serial(launch, launch.medians[name]) for launch in launches]
-    return all(serial is not None and serial.id != name for serial in serials)
+    pairs = [(launch.medians[name], _serial(launch, launch.medians[name])) for launch in launches]
+    return all(serial is not None and _is_speed_up(case, serial) for case, serial in pairs)
+
+
+def _is_speed_up(case: CaseMedian, serial: CaseMedian) -> bool:
+    """Tell whether a case over its serial one is a speed-up: by one clock that counts waiting."""
+    return serial.id != case.id and serial.timer == case.timer and counts_waiting(case.timer)
 
 
 def logarithms(launches: Sequence[Launch], ids: Sequence[str], yardstick: Yardstick) -> Floats:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rayscale.saved.launches import read
-from rayscale.saved.raw import LaunchError, benchmarks
+from rayscale.saved.raw import LaunchError
+from rayscale.saved.reading import benchmarks
 
 CPU_3, CPU_5 = {"brand": "Some CPU", "count": 4}, {"brand_raw": "Some CPU", "count": 4}
 STATS = {"min": 0.9, "max": 1.2, "mean": 1.0, "stddev": 0.1, "rounds": 5, "median": 1.0}
@@ -122,22 +123,12 @@ def broken(change: Callable[[dict[str, Any]], object]) -> str:
         ("", "not JSON, or cut off"),
         ("[]", "not in pytest-benchmark's format (Expected `object`, got `array`)"),
         (broken(lambda run: run.pop("benchmarks")), "missing required field `benchmarks`"),
+        (broken(lambda run: run.update(benchmarks=[])), "has no case that can be used (none at"),
         (
-            broken(lambda run: run["benchmarks"][0]["stats"].pop("median")),
-            "missing required field `median` - at `$.benchmarks[0].stats`",
+            broken(lambda run: [one["stats"].pop("median") for one in run["benchmarks"]]),
+            "has no case that can be used (test_sort.py::test_sort[10] has no median",
         ),
-        (
-            broken(lambda run: run["benchmarks"][0]["stats"].update(median=float("nan"))),
-            "not JSON, or cut off",
-        ),
-        (
-            broken(lambda run: run["benchmarks"][0]["stats"].update(min=0)),
-            "test_sort.py::test_sort[10] took 0.0 s, which is not a time",
-        ),
-        (
-            broken(lambda run: run["benchmarks"][1]["stats"].update(median=-1)),
-            "test_sort.py::test_sum took -1.0 s, which is not a time",
-        ),
+        ("[" * 100_000, "nested too deep to be a run"),
         (broken(lambda run: run.update(version="6.0")), 'of pytest-benchmark "6.0"'),
         (broken(lambda run: run.update(rayscale={"format": 3})), "of rayscale's format 3"),
         (
@@ -156,15 +147,97 @@ def test_file_that_is_not_a_run_is_named(text: str, reason: str, tmp_path: Path)
     assert str(file) in str(caught.value)
 
 
-def test_raw_timings_that_are_not_numbers_are_named(save: Callable[..., Path]) -> None:
-    """Medians can be read without the raw timings; who wants those learns which case has none."""
-    file = save({"loop-serial-small": 0.02})
-    contents = json.loads(file.read_text())
-    contents["benchmarks"][0]["stats"]["data"] = ["fast"]
+@pytest.mark.parametrize(
+    ("median", "reason"),
+    [
+        (None, "has no median that is a number"),
+        ("0.02", "has no median that is a number"),
+        (True, "has no median that is a number"),
+        (float("nan"), "took nan s, which is not a time"),
+        (float("inf"), "took inf s, which is not a time"),
+        (10**400, "took inf s, which is not a time"),
+        (0, "took 0 s, which is not a time"),
+        (-1.5, "took -1.5 s, which is not a time"),
+    ],
+)
+def test_case_without_a_time_is_left_out_and_named(
+    median: Any, reason: str, tmp_path: Path
+) -> None:
+    """The other case of the file is read as ever."""
+    file = tmp_path / "0001_bad.json"
+    file.write_text(broken(lambda run: run["benchmarks"][0]["stats"].update(median=median)))
+    launch = read(file)
+
+    assert list(launch.medians) == ["test_sort.py::test_sum"]
+    assert launch.left_out == (f"test_sort.py::test_sort[10] {reason}",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: run["benchmarks"][0]["stats"].update(min=0, mean=None, ops=float("inf")),
+        lambda run: run["benchmarks"][0]["stats"].update(data=["1.0", float("nan")]),
+        lambda run: run["benchmarks"][0]["stats"].update(rounds=None, iterations="many"),
+        lambda run: run["benchmarks"][0].update(extra_info=None, options=None),
+        lambda run: run["benchmarks"][0].update(extra_info={"loss": float("nan"), "n": "\udc80"}),
+        lambda run: run.update(machine_info=None, commit_info=[], version=None),
+        lambda run: run.update(rayscale="another suite's word"),
+        lambda run: run.pop("version"),
+    ],
+)
+def test_what_is_not_used_can_be_anything(
+    change: Callable[[dict[str, Any]], object], tmp_path: Path
+) -> None:
+    """A name and a median are all that a case needs."""
+    file = tmp_path / "0001_odd.json"
+    file.write_text(broken(change))
+    launch = read(file)
+    assert [case.median for case in launch.cases] == [1.0, 1.0]
+    assert launch.left_out == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
+    """A byte order mark, and what other programs than pytest-benchmark make of a file."""
+    file = tmp_path / "0001_odd.json"
+    file.write_bytes(json.dumps(foreign("5.3.1")).encode(encoding))
+    assert len(read(file).cases) == 2
+
+
+def test_case_that_is_there_twice_is_left_out(tmp_path: Path) -> None:
+    """Which of two cases of one name counts, nothing says."""
+    file = tmp_path / "0001_twice.json"
+    file.write_text(broken(lambda run: run["benchmarks"].append(run["benchmarks"][0])))
+    launch = read(file)
+    assert list(launch.medians) == ["test_sort.py::test_sum"]
+    assert launch.left_out == ("test_sort.py::test_sort[10] is there twice",)
+
+
+def test_text_in_a_file_cannot_act(tmp_path: Path) -> None:
+    """Control characters are shown as what they are: in names, revisions, and of the machine."""
+    evil = "\x1b]0;title\x07\n\x9b31m\u202e\udc80"
+    contents = foreign("5.3.1")
+    contents["benchmarks"][0]["fullname"] = evil
+    contents["commit_info"]["id"] = evil
+    contents["machine_info"]["cpu"]["brand_raw"] = evil
+    contents["rayscale"] = {"format": 2, "failed": [evil]}
+    file = tmp_path / "0001_\x1b[2J.json"
     file.write_text(json.dumps(contents))
     launch = read(file)
-    with pytest.raises(LaunchError, match=r"the raw timings of .*loop-serial-small\] are not num"):
-        benchmarks(launch)
+    texts = [launch.name, launch.cases[0].id, launch.revision, *launch.failed]
+    assert all(text.isprintable() for text in [*texts, str(launch.hardware["cpu"])])
+    assert launch.cases[0].id == r"\x1b]0;title\x07\n\x9b31m\u202e\udc80"
+
+
+def test_raw_timings_that_are_not_times_are_none(save: Callable[..., Path]) -> None:
+    """Medians can be read without the raw timings; a case says that it had some."""
+    file = save({"loop-serial-small": 0.02})
+    contents = json.loads(file.read_text())
+    for data in (["fast"], [0.02, 0.0], [0.02, float("nan")], [None]):
+        contents["benchmarks"][0]["stats"]["data"] = data
+        file.write_text(json.dumps(contents))
+        (case,) = benchmarks(read(file))
+        assert (case.stats.data, case.stats.is_whole) == ((), False)
 
 
 def test_plain_benchmark_beside_ours_counts(save: Callable[..., Path]) -> None:
