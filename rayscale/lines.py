@@ -80,14 +80,16 @@ def _locked(file: Path) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise BusyError(str(file)) from error
+    except NotImplementedError as error:  # filelock's, on a file system without locks
+        raise OSError(f"{file}: {error}") from error
     return lock
 
 
 def is_being_written(file: Path) -> bool:
-    """Tell whether a process that lives writes *file*."""
+    """Tell whether a process that lives writes *file*, or it belongs to another user."""
     try:
         _locked(file).release()
-    except BusyError:
+    except (BusyError, OSError):
         return True
     return False
 

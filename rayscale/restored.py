@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_benchmark.stats import Metadata
 
-from rayscale.saved.journal import Finished
+from rayscale.saved.journal import Finished, Known
 
 
 class Restored(Metadata):
@@ -14,13 +14,17 @@ class Restored(Metadata):
     def __init__(self, known: Finished) -> None:
         own = known.benchmark
         fixture = SimpleNamespace(
-            **{name: own[name] for name in ("name", "fullname", "group", "param", "params")},
-            extra_info=own["extra_info"],
+            name=own.name,
+            fullname=own.fullname,
+            group=own.group,
+            param=own.param,
+            params=own.params,
+            extra_info=own.extra_info,
             cprofile_stats=None,
             has_error=False,
         )
-        super().__init__(fixture, known.iterations, own["options"])  # type: ignore[no-untyped-call]  # pytest-benchmark has no types
-        self._profile = own.get("cprofile")
+        super().__init__(fixture, known.iterations, own.options)  # type: ignore[no-untyped-call]  # pytest-benchmark has no types
+        self._profile = own.cprofile
         for seconds in known.seconds:
             self.stats.update(seconds)
 
@@ -32,5 +36,5 @@ class Restored(Metadata):
 
 def finished(case: str, stats: Any) -> Finished:
     """Return the journal's line of a *case*, from pytest-benchmark's own *stats* of it."""
-    known = stats.as_dict(include_data=False, stats=False)
+    known = Known(**stats.as_dict(include_data=False, stats=False))
     return Finished(case, known, stats.iterations, tuple(stats.stats.data))

@@ -19,10 +19,10 @@ import pytest
 from rayscale import lines, machine
 from rayscale.identity import Identity, code_files, differences, installed
 from rayscale.measured import SERIAL
+from rayscale.quoting import plain
 from rayscale.restored import Restored, finished
 from rayscale.saved import journal, saving
 from rayscale.saved.journal import Journal, Unfinished
-from rayscale.saved.raw import LaunchError
 from rayscale.suite import items as suite_items
 
 RESUME = ("--resume", "--rayscale-resume")
@@ -116,22 +116,24 @@ class Resuming:
     def _find(self) -> Unfinished:
         """Return the newest run that this session can finish; UsageError where there is none."""
         results = self.folder().parent
-        files = [one for one in journal.unfinished(results) if not lines.is_being_written(one)]
-        if not files:
+        begun, faults = journal.read_all(results)
+        runs = [one for one in begun if not lines.is_being_written(one.file)]
+        if not runs and faults:
+            raise pytest.UsageError(plain(f"--resume: {faults[0]}; remove it, if it is of no use"))
+        if not runs:
             raise pytest.UsageError(
                 f"--resume: no run in {results}/ was begun and not finished; leave it out"
             )
-        try:
-            runs = sorted(map(journal.read, files), key=lambda run: run.begun)
-        except LaunchError as error:
-            raise pytest.UsageError(f"--resume: {error}; remove it, if it is of no use") from error
         unlike = {run.file: differences(run.first.identity, self.identity) for run in runs}
         alike = [run for run in runs if not unlike[run.file]]
         if not alike:
             last = runs[-1]
+            why = "; ".join(unlike[last.file])
             raise pytest.UsageError(
-                f"--resume: the run begun {moment(last.begun)} was another one: "
-                f"{'; '.join(unlike[last.file])}. It was begun by: {last.first.command}"
+                plain(
+                    f"--resume: the run begun {moment(last.begun)} was another one: {why}. It was "
+                    f"begun by: {last.first.command}"
+                )
             )
         return alike[-1]
 

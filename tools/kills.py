@@ -40,8 +40,9 @@ own = (
 )
 print("begun", flush=True)
 for number in range(first, 10**9):
-    seconds = tuple(random.random() for _ in range(random.randrange(2000)))
-    own.add(journal.Finished(str(number), {"fullname": str(number)}, 1, seconds))
+    seconds = tuple(random.random() for _ in range(random.randrange(1, 2000)))
+    known = journal.Known(str(number), str(number), None, None, None, {}, {})
+    own.add(journal.Finished(str(number), known, 1, seconds))
     print(number, flush=True)
 """
 PROJECT = {

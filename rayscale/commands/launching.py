@@ -51,7 +51,7 @@ def _left(recorded: Recorded, planned: int) -> str:
     return (
         f"Launch {len(files) + 1} of {planned} failed. {count(len(files), 'launch')} before it "
         f"kept: {', '.join(files)}. The series is incomplete and is not a baseline; "
-        "`rayscale record --resume` makes what is missing."
+        "the same command with --resume makes what is missing."
     )
 
 

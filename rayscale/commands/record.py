@@ -1,17 +1,17 @@
 """``rayscale record``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 from filelock import FileLock, Timeout
 
 from rayscale.commands import launching
 from rayscale.commands.arguments import Name
 from rayscale.saved import series
-from rayscale.saved.raw import LaunchError
 from rayscale.saved.recording import in_turn
-from rayscale.saved.series import Series
 from rayscale.text import count
 
 # What is made, by whether it is to be a baseline: its kind, its usual name, and what it is called.
@@ -34,7 +34,7 @@ MADE = {True: ("baseline", "baseline", "A baseline"), False: ("launches", "launc
 @click.option(
     "--resume",
     is_flag=True,
-    help="Make the launches that are missing in the newest series that was not finished.",
+    help="Make the launches that are missing in a series that this command began.",
 )
 @launching.PYTEST_ARGUMENTS
 @click.pass_obj
@@ -61,59 +61,40 @@ def record(
     of 0.8 s.
 
     The series ends at the first launch in which a test fails. It is then not a baseline. A series
-    that was ended, however it was, is finished by `rayscale record --resume`: the launch that was
-    under way is made anew.
+    that was ended, however it was, is finished by the same command with --resume: the launch that
+    was under way is made anew.
     """  # noqa: D301 - click leaves the lines of a paragraph as they are after this character
-    if resume:
-        _resume(results)
-        return
-    kind, usual, _ = MADE[baseline]
+    kind, usual, what = MADE[baseline]
     plan = launching.plan(launches, kind, pytest_arguments, results)
-    file = series.begin(plan, in_turn(plan, name or usual))
-    _make(series.read(file), file, results)
+    planned = in_turn(plan, name or usual)
+    if resume:
+        try:
+            file, own = series.interrupted(plan, name or usual)
+        except LookupError as error:
+            raise click.UsageError(f"--resume: {error}") from error
+        planned = [replace(one, series=own.id) for one in planned]
+        there = series.done(own, results)
+    else:
+        file, there = series.begin(plan, name or usual, planned[0].series), {}
+    with _held(file):
+        left = [one for one in planned if one.number not in there]
+        recorded = launching.launch(plan, left)
+        file.unlink()
+    every = there | {one.number: path for one, path in recorded.files}
+    files = [every[number] for number in sorted(every)]
+    click.echo(f"{what} of {count(len(files), 'launch')}: {files[0]} to {files[-1].name}")
 
 
-def _resume(results: Path) -> None:
-    """Finish the newest series; UsageError where there is none, or it was of something else."""
-    context = click.get_current_context()
-    for option in ("launches", "name", "baseline", "pytest_arguments"):
-        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-            shown = "what follows after --" if option == "pytest_arguments" else f"--{option}"
-            raise click.UsageError(
-                f"--resume makes what was planned when the series was begun; leave out {shown}"
-            )
-    files = series.unfinished(results)
-    if not files:
-        raise click.UsageError(f"no series in {results}/ was begun and not finished")
-    try:
-        own = series.read(files[-1])
-    except LaunchError as error:
-        raise click.UsageError(f"{error}; remove it, if it is of no use") from error
-    _make(own, files[-1], results)
-
-
-def _make(own: Series, file: Path, results: Path) -> None:
-    """Make the launches of a series that are not there yet, and say what there is."""
-    plan = launching.plan(len(own.planned), own.kind, own.arguments, results)
+@contextmanager
+def _held(file: Path) -> Iterator[None]:
+    """Hold a series for this process; UsageError where another one is making its launches."""
     lock = FileLock(f"{file}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise click.UsageError("another process is making the launches of this series") from error
     try:
-        if unlike := series.changes(own, plan):
-            raise click.UsageError(
-                f"the series {own.name}, begun {own.begun[:16]}, was of something else: "
-                f"{'; '.join(unlike)}; record it anew, and remove {file}"
-            )
-        there = series.done(own, results)
-        left = [one for one in own.planned if one.number not in there]
-        recorded = launching.launch(plan, left)
-        file.unlink()
+        yield
     finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
-    Path(lock.lock_file).unlink(missing_ok=True)
-    every = there | {planned.number: path for planned, path in recorded.files}
-    files = [path for _, path in sorted(every.items())]
-    what = MADE[own.kind == "baseline"][2]
-    click.echo(f"{what} of {count(len(files), 'launch')}: {files[0]} to {files[-1].name}")

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from rayscale.commands.arguments import name_left_out, name_skipped
 from rayscale.lines import is_being_written
+from rayscale.quoting import plain
 from rayscale.saved import journal, series, store
-from rayscale.saved.raw import LaunchError
 from rayscale.text import count, printed
 
 VERSIONS = ("python", "ray", "numpy")
@@ -27,15 +27,16 @@ def runs(results: Path) -> None:
     """
     launches, faults = store.read_all(store.kept(results), results)
     begun, broken = journal.read_all(results)
+    several, bad = series.read_all_begun(results)
     if launches:
         click.echo(printed(_table(store.groups(launches)), width=400), nl=False)
-    elif not begun and not series.unfinished(results):
+    elif not begun and not several:
         click.echo(f"Nothing is kept in {results}/ yet.")
     for one in begun:
         click.echo(_unfinished(one))
-    for file in series.unfinished(results):
-        click.echo(_series(file, results))
-    name_skipped([*faults, *broken])
+    for file, own in several:
+        click.echo(_series(file, own, results))
+    name_skipped([*faults, *broken, *bad])
     name_left_out(launches)
 
 
@@ -46,21 +47,19 @@ def _unfinished(run: journal.Unfinished) -> str:
     if is_being_written(run.file):
         return f"being run since {when}: {of} are there"
     return (
-        f"not finished: {of}, begun {when}. To finish it: {run.first.command} --resume\n"
-        f"  To forget it, remove {run.file}"
+        f"not finished: {of}, begun {when}. To finish it: {plain(run.first.command)} --resume\n"
+        f"  To forget it, remove {plain(str(run.file))}"
     )
 
 
-def _series(file: Path, results: Path) -> str:
+def _series(file: Path, own: series.Series, results: Path) -> str:
     """Return what there is of a series that was begun, and how to finish it."""
-    try:
-        own = series.read(file)
-    except LaunchError as error:
-        return f"skipped: {error}"
-    there = len(series.done(own, results))
+    of = f"{len(series.done(own, results))} of {count(own.launches, 'launch')}"
+    if is_being_written(file):
+        return f"being made: {plain(own.name)}, {of}"
     return (
-        f"not finished: {own.name}, {there} of {count(len(own.planned), 'launch')}. To finish it: "
-        f"rayscale record --resume\n  To forget it, remove {file}"
+        f"not finished: {plain(own.name)}, {of}. To finish it: {plain(own.command)}\n"
+        f"  To forget it, remove {plain(str(file))}"
     )
 
 

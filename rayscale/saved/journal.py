@@ -7,10 +7,11 @@ A process that ends before that, however it ends, leaves it, and another one can
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
 import msgspec
+from msgspec import Meta
 
 from rayscale import lines
 from rayscale.identity import Identity
@@ -27,7 +28,7 @@ class Begun(msgspec.Struct, tag="run", frozen=True):
     """The first line: what the run is of, when it was begun, and by which command."""
 
     format: int
-    begun: str
+    begun: datetime
     command: str
     identity: Identity
 
@@ -46,13 +47,26 @@ class Running(msgspec.Struct, tag="running", frozen=True):
     stacks: str | None = None
 
 
+class Known(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What pytest-benchmark knows of a case, but for its timings."""
+
+    name: str
+    fullname: str
+    group: str | None
+    param: str | None
+    params: dict[str, Any] | None
+    extra_info: dict[str, Any]
+    options: dict[str, Any]
+    cprofile: list[Any] | None = None
+
+
 class Finished(msgspec.Struct, tag="finished", frozen=True):
-    """A case has passed: what pytest-benchmark knows of it, and the seconds of its rounds."""
+    """A case has passed: what is known of it, and the seconds of its rounds."""
 
     case: str
-    benchmark: dict[str, Any]
-    iterations: int
-    seconds: tuple[float, ...]
+    benchmark: Known
+    iterations: Annotated[int, Meta(ge=1)]
+    seconds: Annotated[tuple[float, ...], Meta(min_length=1)]
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):
@@ -95,7 +109,7 @@ class Unfinished:
     @property
     def begun(self) -> datetime:
         """When it was begun."""
-        return datetime.fromisoformat(self.first.begun)
+        return self.first.begun
 
     @property
     def finished(self) -> dict[str, Finished]:
@@ -159,7 +173,7 @@ class Journal:
 def begin(folder: Path, identity: Identity, command: str) -> Journal:
     """Return a new journal in *folder*, on the disk with its first line."""
     make(folder)
-    first = Begun(FORMAT, datetime.now(UTC).isoformat(), command, identity)
+    first = Begun(FORMAT, datetime.now(UTC), command, identity)
     file = folder / f"{PREFIX}{uuid4().hex[:12]}{SUFFIX}"
     return Journal(lines.begin(file, msgspec.json.encode(first)))
 
@@ -206,7 +220,7 @@ def read(file: Path) -> Unfinished:
         raise LaunchError(file, f"the journal of a run: {error}") from error
     if not found.lines or not isinstance(found.lines[0], Begun):
         raise LaunchError(file, "the journal of a run, of which not even the first line is whole")
-    if found.lines[0].format != FORMAT:
+    if found.lines[0].format != FORMAT or found.lines[0].begun.tzinfo is None:
         raise LaunchError(
             file,
             f"of the journal's format {found.lines[0].format}, and this version reads {FORMAT}; "

@@ -1,10 +1,11 @@
 """A series of launches that is being made, so that another process can finish it.
 
-Its file says what was planned.  Which launches are done, the saved runs say.
+Its file says of what the series is.  Which launches are done, the saved runs say.  Nothing in the
+file is run: whoever finishes a series gives the same command.
 """
 
 import platform
-from collections.abc import Sequence
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import msgspec
 from rayscale.identity import Identity, code_files, differences, installed
 from rayscale.saved.files import write_whole
 from rayscale.saved.raw import LaunchError
-from rayscale.saved.recording import Plan, Planned
+from rayscale.saved.recording import Plan
 from rayscale.saved.saving import make_results
 from rayscale.saved.store import kept, read_all
 
@@ -22,73 +23,87 @@ FORMAT = 1
 
 
 class Series(msgspec.Struct, frozen=True):
-    """What was planned: which launches, how, and of what."""
+    """What a series is of, and the id that its launches have."""
 
     format: int
-    begun: str
+    begun: datetime
+    id: str
+    name: str
+    launches: int
     identity: Identity
-    kind: str
-    arguments: tuple[str, ...]
-    planned: tuple[Planned, ...]
 
     @property
-    def id(self) -> str:
-        """Of the series, as its launches have it."""
-        return self.planned[0].series
+    def command(self) -> str:
+        """The command that finishes it, as people write it."""
+        options = self.identity.options  # what follows after -- comes last
+        arguments = options.pop("--", "")
+        words = [f"{option} {value}".rstrip() for option, value in options.items()]
+        return " ".join(
+            ["rayscale record --resume", *words, *(["--", arguments] if arguments else [])]
+        )
 
-    @property
-    def name(self) -> str:
-        """The NAME in NNNN_NAME.json."""
-        return self.planned[0].name
 
-
-def begin(plan: Plan, planned: Sequence[Planned]) -> Path:
-    """Write down what is *planned*; return the file, to be deleted when all launches are kept."""
-    make_results(plan.results)
-    file = plan.results / f"{PREFIX}{planned[0].series}{SUFFIX}"
-    own = Series(
-        FORMAT,
-        datetime.now(UTC).isoformat(),
-        _identity(plan),
-        plan.kind,
-        tuple(plan.arguments),
-        tuple(planned),
+def identity(plan: Plan, name: str) -> Identity:
+    """Return what the launches of *plan* are of, if they are called *name*."""
+    options = {"--launches": str(plan.launches), "--name": name}
+    options |= {"--baseline": ""} if plan.kind == "baseline" else {}
+    options |= {"--": shlex.join(plan.arguments)} if plan.arguments else {}
+    return Identity(
+        cases=(),
+        options=options,
+        files=code_files(plan.project, plan.results),
+        versions=installed() | {"python": platform.python_version()},
+        machine={key: str(value) for key, value in plan.hardware().items()},
     )
+
+
+def begin(plan: Plan, name: str, series: str) -> Path:
+    """Write down what the *series* is of; its file is deleted when all launches are kept."""
+    make_results(plan.results)
+    file = plan.results / f"{PREFIX}{series}{SUFFIX}"
+    own = Series(FORMAT, datetime.now(UTC), series, name, plan.launches, identity(plan, name))
     write_whole(file, msgspec.json.encode(own))
     return file
 
 
-def _identity(plan: Plan) -> Identity:
-    return Identity(
-        cases=(),
-        options={},
-        files=code_files(plan.project, plan.results),
-        versions=installed() | {"python": platform.python_version()},
-        machine={name: str(value) for name, value in plan.hardware().items()},
-    )
+def read_all_begun(results: Path) -> tuple[list[tuple[Path, Series]], list[LaunchError]]:
+    """Return the series that were not finished, oldest first, and the files that say nothing."""
+    found, faults = [], []
+    for file in results.glob(f"{PREFIX}*{SUFFIX}"):
+        try:
+            found.append((file, _read(file)))
+        except LaunchError as error:
+            faults.append(error)
+    return sorted(found, key=lambda one: one[1].begun), faults
 
 
-def unfinished(results: Path) -> list[Path]:
-    """Return the files of all series in *results* that were not finished, oldest first."""
-    return sorted(results.glob(f"{PREFIX}*{SUFFIX}"), key=lambda file: file.stat().st_mtime_ns)
-
-
-def read(file: Path) -> Series:
-    """Return what was planned; LaunchError where the file does not say it."""
+def _read(file: Path) -> Series:
     try:
         found = msgspec.json.decode(file.read_bytes(), type=Series)
     except OSError as error:
         raise LaunchError(file, f"cannot be read ({error.strerror})") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LaunchError(file, f"not what rayscale writes of a series ({error})") from error
-    if found.format != FORMAT or not found.planned:
+    if found.format != FORMAT or found.begun.tzinfo is None:
         raise LaunchError(file, "of another version of rayscale; use the one that wrote it")
     return found
 
 
-def changes(series: Series, plan: Plan) -> list[str]:
-    """Return in words what is not as it was when the *series* was begun."""
-    return differences(series.identity, _identity(plan))
+def interrupted(plan: Plan, name: str) -> tuple[Path, Series]:
+    """Return the newest series that *plan* can finish; LookupError, with the reason, if none is."""
+    begun, faults = read_all_begun(plan.results)
+    if not begun:
+        why = f" ({faults[0]})" if faults else ""
+        raise LookupError(f"no series in {plan.results}/ was begun and not finished{why}")
+    now = identity(plan, name)
+    for file, series in reversed(begun):
+        if not differences(series.identity, now):
+            return file, series
+    last = begun[-1][1]
+    raise LookupError(
+        f"the series {last.name}, begun {last.begun.astimezone():%Y-%m-%d %H:%M}, was of something "
+        f"else: {'; '.join(differences(last.identity, now))}. It is finished by: {last.command}"
+    )
 
 
 def done(series: Series, results: Path) -> dict[int, Path]:

@@ -13,7 +13,7 @@ import pytest
 from rayscale.identity import Identity, code_files, differences
 from rayscale.lines import is_being_written
 from rayscale.saved import journal
-from rayscale.saved.journal import Failed, Finished, Journal, Left, Process, Running
+from rayscale.saved.journal import Failed, Finished, Journal, Known, Left, Process, Running
 from rayscale.saved.raw import LaunchError
 
 BEGUN = Identity(("a", "b"), {}, {"k.py": "1f"}, {"numpy": "2.4"}, {"cpus": "2"})
@@ -21,7 +21,7 @@ BEGUN = Identity(("a", "b"), {}, {"k.py": "1f"}, {"numpy": "2.4"}, {"cpus": "2"}
 
 def finished(case: str, seconds: float = 0.5) -> Finished:
     """Return the line of a *case* that took some *seconds*."""
-    known = {"fullname": case, "extra_info": {"kernel": "loop"}}
+    known = Known(case, case, None, None, {"number": 1}, {"kernel": "loop"}, {"timer": "x"})
     return Finished(case, known, 1, (seconds, seconds / 3))
 
 
@@ -156,7 +156,8 @@ from rayscale.identity import Identity
 own = journal.begin(Path(sys.argv[1]), Identity((), {}, {}, {}, {}), "pytest")
 print(own.file, flush=True)
 for number in range(10**6):
-    own.add(journal.Finished(str(number), {"fullname": "x" * 300}, 1, (0.5,) * (number % 50)))
+    known = journal.Known("x" * 300, str(number), None, None, None, {}, {})
+    own.add(journal.Finished(str(number), known, 1, (0.5,) * (1 + number % 50)))
     print(number, flush=True)
 """
 
