@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ WIDTH = 4.7  # inches: at the 358 pixels that a phone has for it, 9 points are 9
 INK = "#010203"  # stands for the page's own text colour
 FAINT = "#888888"
 LEAST_SPAN = 5  # of a logarithmic axis, as a factor
+LONGEST = 100  # characters of a chart's name, which is a file's, too
+NAME = 30  # characters of a name in a chart: two in a row have room below it
 FEW = 5  # lines whose names have room within a chart
 
 # The contrast is 3:1 or more on white and on black.  The colour-blind can distinguish them (after
@@ -83,7 +86,9 @@ class Chart:
     @cached_property
     def svg(self) -> str:
         """The picture as an SVG that can stand in a page."""
-        with mpl.rc_context(SETTINGS):
+        with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+            # The text stays text, so the reader's fonts draw it: DejaVu's alone measure it.
+            warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
             figure = Figure(figsize=(WIDTH, self.height), layout="constrained")
             FigureCanvasSVG(figure)
             self.paint(figure.add_subplot())
@@ -146,6 +151,18 @@ def legend(axes: Axes) -> None:
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=2)
 
 
+def short(name: str) -> str:
+    """Return the end of a *name*, as long as a chart has room for it.
+
+    >>> short("loop"), short("tests/unit/test_sort.py::test_sort[10]")
+    ('loop', '…it/test_sort.py::test_sort[10]')
+    >>> short("_x")  # matplotlib leaves a label that begins with _ out of a legend
+    ' _x'
+    """
+    shown = name if len(name) <= NAME else f"…{name[-NAME:]}"
+    return f" {shown}" if shown.startswith("_") else shown
+
+
 def slug(*words: str) -> str:
     """Return a name that is good as an id in a page and as a file's; other words, another name.
 
@@ -156,8 +173,8 @@ def slug(*words: str) -> str:
     """
     text = "-".join(words)
     plain = re.sub(r"[^\w -]", "-", text, flags=re.ASCII)
-    mark = "" if plain == text else f"-{crc32(text.encode()):08x}"
-    return plain.replace(" ", "-") + mark
+    mark = "" if plain == text and len(text) <= LONGEST else f"-{crc32(text.encode()):08x}"
+    return plain[:LONGEST].replace(" ", "-") + mark
 
 
 def logarithmic(axes: Axes, which: Literal["x", "y"], say: Callable[[float], str]) -> None:

@@ -19,6 +19,7 @@ from rayscale.report.drawing import (
     logarithmic,
     look,
     palette,
+    short,
     slug,
 )
 from rayscale.report.granularity import Granularity
@@ -90,7 +91,7 @@ def _paint_speed_ups(axes: Axes, rows: Rows, looks: Palette) -> None:
             [one.value for one in line.ratios],
             yerr=bars([(one.value, one.interval) for one in line.ratios]),
             capsize=2,
-            label=f"{line.way}, {count(line.cpus, 'CPU')}",
+            label=f"{short(line.way)}, {count(line.cpus, 'CPU')}",
             **look(looks, line.way),
         )
         found = line.break_even
@@ -100,7 +101,7 @@ def _paint_speed_ups(axes: Axes, rows: Rows, looks: Palette) -> None:
     axes.axhline(1, color=FAINT, linewidth=0.8, linestyle=":")
     logarithmic(axes, "x", duration)
     logarithmic(axes, "y", digits)
-    axes.set_xlabel(f"{article(rows.row)}, run serially")
+    axes.set_xlabel(f"{article(short(rows.row))}, run serially")
     axes.set_ylabel("times as fast as serial")
     legend(axes)
 
@@ -132,7 +133,7 @@ def granularity(own: Sequence[Granularity]) -> Chart | None:
 
 def _line_name(line: Granularity, ways: Collection[str]) -> str:
     cpus = count(line.cpus, "CPU")
-    return f"{line.way}, {cpus}" if len(ways) > 1 else cpus
+    return f"{short(line.way)}, {cpus}" if len(ways) > 1 else cpus
 
 
 def _paint_granularity(axes: Axes, own: Sequence[Granularity], ways: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from matplotlib.axes import Axes
 
-from rayscale.report.drawing import INK, Chart, Palette, Style, logarithmic, slug
+from rayscale.report.drawing import INK, Chart, Palette, Style, logarithmic, short, slug
 from rayscale.saved.comparison import compare, in_both
 from rayscale.saved.evidence import Limits
 from rayscale.saved.history import CaseHistory
@@ -113,7 +113,7 @@ def _paint(axes: Axes, shown: Sequence[CaseHistory], found: Verdicts, looks: Pal
         for place, revision in zip(history.places, history.revisions, strict=True)
     }
     ticks = [int(one) for one in np.unique(np.linspace(0, last, 5).round()) if int(one) in names]
-    axes.set_xticks(ticks, [names[tick] for tick in ticks], rotation=25, ha="right")
+    axes.set_xticks(ticks, [short(names[tick]) for tick in ticks], rotation=25, ha="right")
     logarithmic(axes, "y", duration)
     axes.set_xlabel("revision, oldest first")
     axes.set_ylabel("time of a call")
@@ -139,7 +139,7 @@ def _paint_line(
         marker=look.marker if len(history.places) <= 40 else "",
         markerfacecolor=look.colour if (case.cpus or 1) == most else "none",
         linestyle=look.dash,
-        label=_way(history),
+        label=short(_way(history)),
     )
 
 

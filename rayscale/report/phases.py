@@ -6,7 +6,7 @@ from functools import partial
 from matplotlib.axes import Axes
 
 from rayscale.measured import MeasuredCase
-from rayscale.report.drawing import Chart, slug
+from rayscale.report.drawing import Chart, short, slug
 from rayscale.suite.sentences import noise
 from rayscale.text import count, duration, percent
 
@@ -63,12 +63,12 @@ def _paint(axes: Axes, noted: Sequence[MeasuredCase]) -> None:
 
 
 def _paint_bars(axes: Axes, noted: Sequence[MeasuredCase]) -> None:
-    names = [_short(case) for case in noted]
+    rows = range(len(noted))
     left = [0.0] * len(noted)
     for phase, (colour, hatch) in zip(PHASES, LOOKS, strict=True):
         widths = [100 * _share(case, phase) for case in noted]
         axes.barh(
-            names,
+            rows,
             widths,
             left=left,
             label=phase,
@@ -78,11 +78,12 @@ def _paint_bars(axes: Axes, noted: Sequence[MeasuredCase]) -> None:
             linewidth=0.3,
         )
         left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.set_yticks(rows, [_name(case) for case in noted])
 
 
-def _short(case: MeasuredCase) -> str:
+def _name(case: MeasuredCase) -> str:
     """Return a case's name, short enough to stand to the left of its bar."""
-    return f"{case.kernel} {case.implementation} cpus{case.cpus}"
+    return short(f"{case.kernel} {case.implementation} cpus{case.cpus}")
 
 
 def _whole(case: MeasuredCase) -> float:

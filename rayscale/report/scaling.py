@@ -18,6 +18,7 @@ from rayscale.report.drawing import (
     legend,
     logarithmic,
     look,
+    short,
     slug,
 )
 from rayscale.suite.gain import Block, Gain, gain
@@ -96,7 +97,7 @@ def _paint_line(axes: Axes, way: str, gains: Sequence[Gain], looks: Palette, asi
         [one.ratio.value for one in line],
         yerr=bars([(one.ratio.value, one.ratio.interval) for one in line]),
         capsize=3,
-        label=way,
+        label=short(way),
         **look(looks, way),
     )
 
@@ -141,7 +142,7 @@ def _paint_times(
             [case.median for case in line],
             yerr=bars([(case.median, case.interval) for case in line]),
             capsize=2,
-            label=way if way == "serial" else f"{way}, {count(line[0].cpus, 'CPU')}",
+            label=way if way == "serial" else f"{short(way)}, {count(line[0].cpus, 'CPU')}",
             **look(looks, way),
         )
         if (found := even.get(way)) and found.below and found.above:
@@ -159,7 +160,7 @@ def _paint_sizes(axes: Axes, shown: Block, places: Mapping[str, float]) -> None:
         logarithmic(axes, "x", EngFormatter(sep=""))
         axes.set_xlabel("points" if len(shown[0].shape) > 1 else "items")
     else:
-        axes.set_xticks(list(places.values()), list(places))
+        axes.set_xticks(list(places.values()), list(map(short, places)))
         axes.set_xlabel("size")
 
 

@@ -10,13 +10,12 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from rayscale.measured import Timing
-from rayscale.report.drawing import FAINT, INK, Chart, slug
+from rayscale.report.drawing import FAINT, INK, Chart, short, slug
 from rayscale.text import count, digits, duration, plural
 
 ROWS = 30  # of one chart at most
 DOTS = 80  # of one row at most: evenly chosen by rank, the ends among them
 TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 30, 100)
-NAME = 30  # characters of a case's name, at most
 
 
 def spread(title: str, timings: Sequence[Timing], unit: str) -> Chart | None:
@@ -62,7 +61,7 @@ def _paint(axes: Axes, shown: Sequence[Timing], unit: str) -> None:
     for row, one in enumerate(shown):
         _paint_row(axes, np.sort(one.seconds) / np.median(one.seconds), row)
     axes.axvline(1, color=FAINT, linewidth=0.8)
-    axes.set_yticks(range(len(shown)), [_short(one.name) for one in shown])
+    axes.set_yticks(range(len(shown)), [short(one.name) for one in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     _scale(axes, shown)
     axes.set_xlabel(f"a {unit} / the median of its case")
@@ -100,7 +99,3 @@ def _scale(axes: Axes, shown: Sequence[Timing]) -> None:
     axes.set_xticks(kept)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= NAME else f"…{name[1 - NAME :]}"

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from rayscale.inert import plain_all
 from rayscale.saved.raw import LaunchError
 
 MOST = 2**30  # bytes: a run of 200 cases with 100,000 rounds each has 900 MB
@@ -40,11 +41,11 @@ def tolerant(file: Path, data: bytes) -> Any:
     """Return the JSON in *data*, as Python and others write it; LaunchError where it is none.
 
     It may begin with a byte order mark, be of UTF-16 or UTF-32, and hold NaN and Infinity, which
-    are floats then, and halves of a character, which stay.
+    are floats then, and halves of a character.  All text in it is fit to be shown.
     """
     text = data.decode(json.detect_encoding(data), "replace")
     try:
-        return json.loads(text, parse_int=_number)
+        return plain_all(json.loads(text, parse_int=_number))
     except RecursionError as error:
         raise LaunchError(file, "nested too deep to be a run") from error
     except json.JSONDecodeError as error:
