@@ -18,6 +18,15 @@ def name(timer: str) -> str:
     return timer.rpartition(".")[2]
 
 
+def timer_of(*, timer: object = None, **_others: object) -> str:
+    """Return which clock pytest-benchmark's options of a case name; nothing, if none.
+
+    >>> timer_of(timer="perf_counter", warmup=False), timer_of(warmup=False)
+    ('perf_counter', '')
+    """
+    return str(getattr(timer, "__name__", timer or ""))
+
+
 def counts_waiting(timer: str | None) -> bool:
     """Tell whether *timer* goes on while its process waits; one that is not known is taken to.
 

@@ -7,7 +7,7 @@ from typing import Any
 from rayscale.quoting import plain
 
 DEEPEST = 50  # pytest-benchmark's files are nested six deep
-MARKS = re.compile(r"([\\|`*_~\[\]])")
+MARKS = re.compile(r"([\\|`*_\[\]]|~(?=\w)|(?<=\w)~)")
 LINKS = re.compile(r"(?<=\w)://|(?<=www)\.|(?<=\w)@(?=\w)", re.IGNORECASE)  # made of bare text
 
 

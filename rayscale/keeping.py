@@ -87,8 +87,10 @@ class Keeping:
         ours = [item for item in items if self.is_ours(item)]
         if not ours or self.config.option.collectonly:
             return []
+        stopped = options.stopped_clocks(self.config, ours)
         self.noticing.begin([*map(_cpus, ours)])
-        return [f"rayscale: {line}" for line in (*folders.cleared(), *self.noticing.lines)]
+        lines = (*stopped, *folders.cleared(), *self.noticing.lines)
+        return [f"rayscale: {line}" for line in lines]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

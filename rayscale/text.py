@@ -6,7 +6,7 @@ import re
 
 from rich.console import Console, RenderableType
 
-from rayscale.quoting import quoted
+from rayscale.quoting import plain, quoted
 
 LEAST_SHARE = 1e-12  # what is smaller cannot be divided among many cases
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
@@ -97,11 +97,14 @@ def rate(probability: float) -> str:
 
 
 def printed(*parts: RenderableType, width: int) -> str:
-    """Return *parts*, strings and tables, as lines of text, *width* characters wide at most."""
+    """Return *parts*, strings and tables, as lines of text, *width* characters wide at most.
+
+    No character of them is one that a terminal obeys.
+    """
     out = io.StringIO()
     console = Console(
         file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False
     )
     for part in parts:
         console.print(part)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+    return "".join(f"{plain(line).rstrip()}\n" for line in out.getvalue().split("\n")[:-1])

@@ -71,7 +71,7 @@ def report(
         output = output or Path("report.html")
         text = page.page(shown)
     else:
-        text = page.markdown(shown, _link(charts, output))
+        text = page.as_markdown(shown, _link(charts, output))
     if output:
         write_whole(output, text.encode())
         click.echo(f"The report: {output}")

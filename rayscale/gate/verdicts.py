@@ -11,6 +11,7 @@ from rich.table import Table
 from rayscale.gate.pairs import Loading, all_pairs
 from rayscale.gate.sequential import shows
 from rayscale.gate.terms import Terms
+from rayscale.inert import markdown as markdown_text
 from rayscale.intervals import Interval
 from rayscale.text import count, duration, printed, share
 from rayscale.verdict import CONFIDENCE, WORST_FIRST, Verdict
@@ -158,16 +159,16 @@ def promise(false_alarm: float, tolerances: Sequence[float], miss: float) -> str
 
 
 def _table(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], style: box.Box) -> Table:
-    table = Table(box=style)
+    table, said_as = Table(box=style), markdown_text if style is box.MARKDOWN else str
     table.add_column("case", no_wrap=True)
     for heading in ("base", "head", "head / base [99 %]", "pairs"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict")
     for case in sorted(cases, key=_worst_first):
         said = f"{case.verdict}: {case.remark}" if case.remark else case.verdict
-        table.add_row(case.name, *_numbers(case), said)
+        table.add_row(said_as(case.name), *_numbers(case), said_as(said))
     for name, kind in others:
-        table.add_row(name, *["-"] * 4, kind)
+        table.add_row(said_as(name), *["-"] * 4, said_as(kind))
     return table
 
 

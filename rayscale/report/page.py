@@ -1,6 +1,5 @@
 """A report as one page that needs no network, or as Markdown."""
 
-import html
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -10,6 +9,7 @@ from markupsafe import Markup
 from rich import box
 from rich.table import Table as RichTable
 
+from rayscale.inert import markdown
 from rayscale.report.drawing import Chart
 from rayscale.report.section import Report
 from rayscale.report.tables import Table
@@ -34,22 +34,22 @@ def _drawn(chart: Chart) -> Markup:
     return Markup(chart.svg)  # noqa: S704 - see above
 
 
-def markdown(report: Report, charts: str | None = None) -> str:
+def as_markdown(report: Report, charts: str | None = None) -> str:
     """Return *report* as Markdown, with links to its charts in the folder *charts*, if given."""
-    answers = (f"- {_escaped(one)}" for one in report.sentences)
-    parts = [f"# {_escaped(report.title)}", "", *answers]
+    answers = (f"- {markdown(one)}" for one in report.sentences)
+    parts = [f"# {markdown(report.title)}", "", *answers]
     for section in report.sections:
         shown = section.charts if charts is not None else ()
         if not (section.tables or shown):
             continue
         parts += ["", f"## {section.heading}", ""]
-        parts += [f"{_escaped(one)}\n" for one in section.sentences]
+        parts += [f"{markdown(one)}\n" for one in section.sentences]
         for table in section.tables:
-            parts += [f"**{_escaped(table.title)}**\n", markdown_table(table)]
+            parts += [f"**{markdown(table.title)}**\n", markdown_table(table)]
         for chart in shown:
             parts += [
-                f"![{_escaped(chart.title)}]({quote(f'{charts}/{chart.name}.svg')})\n",
-                f"{_escaped(chart.caption)}\n",
+                f"![{markdown(chart.title)}]({quote(f'{charts}/{chart.name}.svg')})\n",
+                f"{markdown(chart.caption)}\n",
             ]
     return "\n".join(parts).rstrip() + "\n"
 
@@ -78,13 +78,8 @@ def markdown_table(table: Table) -> str:
     shown = RichTable(box=box.MARKDOWN)
     for place, heading in enumerate(table.headings):
         shown.add_column(
-            _escaped(heading), justify="left" if place < table.words else "right", no_wrap=True
+            markdown(heading), justify="left" if place < table.words else "right", no_wrap=True
         )
     for row in table.rows:
-        shown.add_row(*map(_escaped, row))
+        shown.add_row(*map(markdown, row))
     return printed(shown, width=10_000)
-
-
-def _escaped(text: str) -> str:
-    """Return *text* so that Markdown shows it as it is: no HTML, no end of a cell."""
-    return re.sub(r"([\\|`*_\[\]])", r"\\\1", html.escape(text, quote=False)).replace("\n", " ")

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from statistics import median
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from rich import box
 from rich.table import Table
 
+from rayscale.inert import markdown
 from rayscale.saved.comparison import ComparedCase, Comparison
 from rayscale.saved.yardstick import Yardstick
 from rayscale.surroundings.during import NOISY
@@ -37,10 +38,12 @@ def render(comparison: Comparison, heading: Sequence[str], style: Format, width:
     if style == "json":
         return _json(comparison, heading)
     above = [*heading, *filter(None, [MEANING[comparison.yardstick]])]
-    table = _table(comparison, box.MARKDOWN if style == "markdown" else box.SIMPLE)
-    gap = "\n\n" if style == "markdown" else "\n"
-    below = gap.join(sentences(comparison))
-    return printed(gap.join(above), table, below, width=10_000 if style == "markdown" else width)
+    below = sentences(comparison)
+    if style == "text":
+        return printed(*above, _table(comparison, box.SIMPLE, str), *below, width=width)
+    table = _table(comparison, box.MARKDOWN, markdown)
+    parts = ("\n\n".join(map(markdown, lines)) for lines in (above, below))
+    return printed(next(parts), table, next(parts), width=10_000)
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -128,7 +131,7 @@ def _assumed(comparison: Comparison) -> str:
     return f"{rest}, and if launches are independent and spread alike"
 
 
-def _table(comparison: Comparison, style: box.Box) -> Table:
+def _table(comparison: Comparison, style: box.Box, said: Callable[[str], str]) -> Table:
     table = Table(box=style)
     table.add_column("case", no_wrap=True)
     ratio = f"{RATIO[comparison.yardstick]} [{percent(CONFIDENCE)}]"
@@ -137,10 +140,10 @@ def _table(comparison: Comparison, style: box.Box) -> Table:
     table.add_column("verdict", no_wrap=True)
     for case in sorted(comparison.cases, key=_rank):
         table.add_row(
-            case.label,
+            said(case.label),
             _time(case.old, case.noisy[0], case.spreads[0]),
             _time(case.new, case.noisy[1], case.spreads[1]),
-            _ratio(case),
+            said(_ratio(case)),
             "~" if case.p is None else f"{case.p:.3f}" if case.p >= 0.001 else "<0.001",
             "+".join(map(str, comparison.launches)),
             case.verdict,

@@ -6,7 +6,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -194,14 +194,19 @@ def _hardware(machine: dict[str, Any]) -> dict[str, str | int | bool]:
         "cpus": cpu.get("count"),
         "architecture": machine.get("machine"),
     }
-    return {field: value for field, value in fields.items() if isinstance(value, str | int)}
+    return {field: value for field, value in fields.items() if _is_known(value)}
 
 
 def _own(machine: dict[str, Any], field: str) -> dict[str, str | int | bool]:
     """Return what rayscale saved of the machine; nothing, if another suite uses the word."""
     own = machine.get(field)
     found = own.items() if isinstance(own, dict) else ()
-    return {name: value for name, value in found if isinstance(value, str | int)}
+    return {name: value for name, value in found if _is_known(value)}
+
+
+def _is_known(value: object) -> TypeGuard[str | int]:
+    """Tell whether *value* can be shown, and remembered: no machine has as much as 2**63."""
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < 2**63)
 
 
 def _software(saved: reading.File) -> dict[str, str]:

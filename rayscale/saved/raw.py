@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from rayscale.bounds import Count, Name, Seconds
+from rayscale.bounds import Amount, Count, Name, Seconds
 from rayscale.quoting import plain
 
 FORMAT = 2  # of what rayscale adds to the file
@@ -72,8 +72,8 @@ class Series(msgspec.Struct, frozen=True):
     """Launches that were made together: which of them this is, of how many."""
 
     id: str
-    launch: int
-    launches: int
+    launch: Amount
+    launches: Amount
     kind: Literal["baseline", "launches", "alternating"]
 
 

@@ -3,11 +3,13 @@
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from rayscale.clocks import counts_waiting, timer_of, without_waiting
 from rayscale.quoting import quoted
 
 ADDRESS = (
@@ -121,6 +123,15 @@ def parse_sizes(text: str) -> tuple[str, ...]:
     ('large', 'small')
     """
     return tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+
+
+def stopped_clocks(config: pytest.Config, cases: Sequence[pytest.Item]) -> list[str]:
+    """Say that times tell nothing of Ray where a clock of *cases* stands while they wait."""
+    usual = str(config.getoption("benchmark_timer", default=""))
+    marks = [item.get_closest_marker("benchmark") for item in cases]
+    timers = {timer_of(**mark.kwargs) if mark else "" for mark in marks}
+    stopped = [timer for timer in timers if not counts_waiting(timer or usual)]
+    return [without_waiting(timer or usual for timer in stopped)] if stopped else []
 
 
 def asks_for_ways(config: pytest.Config) -> bool:

@@ -7,6 +7,7 @@ from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 
+from rayscale.clocks import counts_waiting, timer_of, without_waiting
 from rayscale.measured import MeasuredCase, blocks
 from rayscale.suite.gain import Block, cost, gain
 from rayscale.suite.sentences import (
@@ -40,13 +41,30 @@ def render(records: Sequence[Mapping[str, Any]], width: int, failed: Sequence[st
     one of them could have changed.
     """
     parts: list[RenderableType] = []
-    cases = [MeasuredCase.from_record(record) for record in records]
+    told, untold = _sorted_out(records)
+    cases = [MeasuredCase.from_record(record) for record in told]
     for block in blocks(cases):
         parts += [_table(block), *_tables_of_pairs(block), *_lines(block, failed), ""]
     if failed:
         parts += [f"failed: {count(len(failed), 'case')}, not in this table: {', '.join(failed)}"]
     has_pairs = any(case.rival for case in cases)
-    return printed(*parts, LEGEND, *([IN_PAIRS] if has_pairs else []), width=width)
+    notes = [*([LEGEND] if cases else []), *([IN_PAIRS] if has_pairs else [])]
+    return printed(*untold, *parts, *notes, width=width)
+
+
+def _sorted_out(
+    records: Sequence[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Return the records whose times can be compared, and why others cannot, in sentences."""
+    timers = [timer_of(**record.get("options", {})) for record in records]
+    waiting = [one for one, timer in zip(records, timers, strict=True) if counts_waiting(timer)]
+    told = [record for record in waiting if min(record["stats"]["data"]) > 0]
+    untold = []
+    if stopped := [timer for timer in timers if timer and not counts_waiting(timer)]:
+        untold.append(f"{count(len(stopped), 'case')} not shown: {without_waiting(stopped)}.")
+    if coarse := len(waiting) - len(told):
+        untold.append(f"{count(coarse, 'case')} not shown: by this clock a round took no time.")
+    return told, untold
 
 
 def _lines(block: Block, failed: Sequence[str]) -> Iterator[str]:

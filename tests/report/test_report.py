@@ -102,7 +102,7 @@ def reported(*files: Path, history: Sequence[Path] = ()) -> Report:
 
 def text_of(report: Report) -> str:
     """Return the report as Markdown."""
-    return page.markdown(report)
+    return page.as_markdown(report)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def report(run: Path) -> Report:
 
 def test_report_is_as_it_was(report: Report, file_regression: FileRegressionFixture) -> None:
     """Sentences, tables and links to the charts, as Markdown; renewed by --force-regen."""
-    file_regression.check(page.markdown(report, "charts"), extension=".md")
+    file_regression.check(page.as_markdown(report, "charts"), extension=".md")
 
 
 def test_report_on_learning_is_as_it_was(
@@ -128,7 +128,7 @@ def test_report_on_learning_is_as_it_was(
     """Episodes, ways in pairs, trials and RLlib, and how long a task must be for each way."""
     parts = ("fastest", "as well as", "episode", "trial", "RLlib", "long must a task")
     shown = reported(save({}, name="learning", benchmarks=learning.run()))
-    whole = page.markdown(shown.only(parts), "charts")
+    whole = page.as_markdown(shown.only(parts), "charts")
     said = "".join(f"- {one}\n" for one in shown.sentences)
     file_regression.check(f"{said}\n{whole}", extension=".md")
 
@@ -511,6 +511,6 @@ def test_only_what_draws_imports_matplotlib() -> None:
 def test_charts_are_written_and_stand_alone(report: Report, tmp_path: Path) -> None:
     """Each chart is a file of its own, which Markdown links to."""
     files = page.write_charts(report, tmp_path / "charts")
-    linked = re.findall(r"\]\(charts/([^)]+)\)", page.markdown(report, "charts"))
+    linked = re.findall(r"\]\(charts/([^)]+)\)", page.as_markdown(report, "charts"))
     assert sorted(linked) == sorted(file.name for file in files)
     assert all(file.read_text().startswith("<svg ") for file in files)
