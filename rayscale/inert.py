@@ -1,13 +1,16 @@
 """Text from files and from other people's code: nothing in it acts, wherever it is shown."""
 
-import html
 import re
 from typing import Any
 
 from rayscale.quoting import plain
 
 DEEPEST = 50  # pytest-benchmark's files are nested six deep
-MARKS = re.compile(r"([\\|`*_\[\]]|~(?=\w)|(?<=\w)~)")
+# What acts in GitHub's Markdown: not an underscore inside a word, nor brackets that no link follows.
+MARKS = re.compile(
+    r"([\\|`*]|(?<!\w)_|_(?!\w)|~(?=\w)|(?<=\w)~"
+    r"|\[(?=[^\]]*\][(\[:])|\[(?=\^)|\[(?=[ xX]\]))"
+)
 LINKS = re.compile(r"(?<=\w)://|(?<=www)\.|(?<=\w)@(?=\w)", re.IGNORECASE)  # made of bare text
 
 
@@ -25,8 +28,9 @@ def plain_all(value: Any, depth: int = DEEPEST) -> Any:
 def markdown(text: str) -> str:
     r"""Return *text* so that Markdown shows it as it is: no HTML, no link, no end of a cell.
 
-    >>> print(markdown("<b>[a|b](https://x)\n*c*"))
-    &lt;b&gt;\[a\|b\](https&#58;//x) \*c\*
+    >>> print(markdown("<b>[a|b](https://x)\n*c* _d_ e_f [1, 2]"))
+    &lt;b>\[a\|b](https&#58;//x) \*c\* \_d\_ e_f [1, 2]
     """
-    shown = MARKS.sub(r"\\\1", html.escape(text.replace("\n", " "), quote=False))
+    entities = text.replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;")
+    shown = MARKS.sub(r"\\\1", re.sub(r"^(\s*)>", r"\1&gt;", entities))
     return plain(LINKS.sub(lambda found: f"&#{ord(found[0][0])};{found[0][1:]}", shown))

@@ -103,9 +103,8 @@ class Read(Generic[Line]):
     torn: bool
 
 
-def read(file: Path, decode: Callable[[bytes], Line]) -> Read[Line]:
-    """Return the lines of *file*; LineError where *decode* raises ValueError, but for the last."""
-    every = file.read_bytes()
+def read(every: bytes, decode: Callable[[bytes], Line]) -> Read[Line]:
+    """Return the lines of a file; LineError where *decode* raises ValueError, but for the last."""
     *whole, rest = every.split(b"\n")
     found: list[Line] = []
     nbytes = 0

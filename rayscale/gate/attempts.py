@@ -142,7 +142,7 @@ def interrupted(folder: Path | None, identity: Identity) -> Attempts:
     if folder is None or not (file := folder / NAME).is_file():
         raise AttemptsError("no gate was begun here and not finished; leave it out")
     try:
-        found = lines.read(file, _decode)
+        found = lines.read(file.read_bytes(), _decode)
         busy = lines.is_being_written(file)
     except (OSError, LineError) as error:
         raise AttemptsError(f"{file} cannot be read: {error}; remove it") from error

@@ -16,6 +16,7 @@ from msgspec import Meta
 from rayscale import lines
 from rayscale.identity import Identity
 from rayscale.lines import BusyError, LineError, Lines
+from rayscale.saved.opening import contents
 from rayscale.saved.raw import LaunchError
 from rayscale.saved.saving import make
 
@@ -213,9 +214,7 @@ def read_all(results: Path) -> tuple[list[Unfinished], list[LaunchError]]:
 def read(file: Path) -> Unfinished:
     """Return what a journal tells; LaunchError where a line of it is not one, but the last."""
     try:
-        found = lines.read(file, _decode)
-    except OSError as error:
-        raise LaunchError(file, f"cannot be read ({error.strerror})") from error
+        found = lines.read(contents(file), _decode)
     except LineError as error:
         raise LaunchError(file, f"the journal of a run: {error}") from error
     if not found.lines or not isinstance(found.lines[0], Begun):

@@ -13,6 +13,7 @@ import msgspec
 
 from rayscale.identity import Identity, code_files, differences, installed
 from rayscale.saved.files import write_whole
+from rayscale.saved.opening import contents
 from rayscale.saved.raw import LaunchError
 from rayscale.saved.recording import Plan
 from rayscale.saved.saving import make_results
@@ -79,9 +80,7 @@ def read_all_begun(results: Path) -> tuple[list[tuple[Path, Series]], list[Launc
 
 def _read(file: Path) -> Series:
     try:
-        found = msgspec.json.decode(file.read_bytes(), type=Series)
-    except OSError as error:
-        raise LaunchError(file, f"cannot be read ({error.strerror})") from error
+        found = msgspec.json.decode(contents(file), type=Series)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LaunchError(file, f"not what rayscale writes of a series ({error})") from error
     if found.format != FORMAT or found.begun.tzinfo is None:

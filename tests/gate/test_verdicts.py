@@ -123,7 +123,7 @@ def test_columns_stand_under_their_headings() -> None:
     )
 
     assert dict(zip(headings, row, strict=True)) == {
-        "case": r"moving\_average loop serial small",
+        "case": r"moving_average loop serial small",
         "base": "28.0 ms",
         "head": "28.5 ms",
         "head / base [99 %]": "1.018 [1.004, 1.024]",

@@ -198,7 +198,7 @@ def test_prediction_stands_beside_what_was_measured(report: Report) -> None:
     line = next(
         one
         for one in text_of(report).splitlines()
-        if "ray\\_per\\_row on 2 CPUs" in one and "1,000" in one
+        if r"ray_per_row on 2 CPUs" in one and "1,000" in one
     )
     assert re.search(r"1\.35 s .*1\.77 s .*2\.02 s .*1\.14", line)
 
@@ -299,7 +299,7 @@ def test_laws_are_told_or_refused_with_the_reason(save: Save) -> None:
         *(case("loop", "ray_blocks", n, "small", 0.1 + 0.9 / n) for n in range(1, 9)),
     ]
     assert re.search(
-        r"0\.1 .* at 8 CPUs .* 0\.1 \\\[0\.1, 0\.1\\\] .* contention",
+        r"0\.1 .* at 8 CPUs .* 0\.1 \[0\.1, 0\.1\] .* contention",
         text_of(reported(save({}, benchmarks=many))),
     )
     few = text_of(reported(save({}, benchmarks=cases())))
