@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rayscale import folders
 from rayscale.gate.overruled import IN_THE_WAY
 from rayscale.quoting import plain, quoted
 from rayscale.surroundings.presence import present
@@ -37,17 +36,19 @@ class Gating:
 
     def __init__(self, config: pytest.Config) -> None:
         """Settle the request; UsageError where it cannot be met."""
+        from rayscale import leftovers
         from rayscale.gate import request
+        from rayscale.own_folder import own_folder
 
         self.config = config
         self._refuse_what_no_copy_has()
         self.overruled = self._overrule()
         self.request: Request = request.settle(config)
         self.coin = random.Random(self.request.seed)
-        own = ExitStack()
-        config.add_cleanup(own.close)
-        self.cleared = folders.cleared()
-        self.folder = own.enter_context(folders.private("gate-"))
+        self.swept = leftovers.sweep()
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        self.folder: Path = stack.enter_context(own_folder("gate-"))
         self.copies: Copies = self._copy()
         self.outcome: Outcome | None = None
         self.shared = ""  # with whom the machine was shared, in a sentence
@@ -103,15 +104,18 @@ class Gating:
     @cached_property
     def environment(self) -> dict[str, str]:
         """The environment of the processes: this one's, without what measures coverage."""
-        return {
+        from rayscale.own_folder import marked
+
+        own = {
             name: value for name, value in os.environ.items() if not name.startswith(OF_COVERAGE)
         }
+        return own | marked(self.folder)
 
     def pytest_report_header(self) -> list[str]:
         """Say what is compared with what, and what is not as the project's settings say."""
         request, copies = self.request, self.copies
         lines = [f"rayscale: against {request.revision}, --pair-seed {request.seed}"]
-        lines += [f"rayscale: {one}" for one in self.cleared]
+        lines += [f"rayscale: {sentence}" for sentence in self.swept]
         if self.overruled:
             lines.append(f"rayscale: overruled in a gate: {', '.join(self.overruled)}")
         if copies.borrowed:

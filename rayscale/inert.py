@@ -6,7 +6,7 @@ from typing import Any
 from rayscale.quoting import plain
 
 DEEPEST = 50  # pytest-benchmark's files are nested six deep
-# What acts in GitHub's Markdown: not an underscore inside a word, nor brackets that no link follows.
+# What acts in GitHub's Markdown: not an underscore inside a word, nor brackets without a link.
 MARKS = re.compile(
     r"([\\|`*]|(?<!\w)_|_(?!\w)|~(?=\w)|(?<=\w)~"
     r"|\[(?=[^\]]*\][(\[:])|\[(?=\^)|\[(?=[ xX]\]))"

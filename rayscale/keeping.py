@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rayscale import folders, rescue
+from rayscale import rescue
 from rayscale.quoting import plain, quoted
 from rayscale.resuming import Resuming
 from rayscale.suite import options
@@ -89,7 +89,7 @@ class Keeping:
             return []
         stopped = options.stopped_clocks(self.config, ours)
         self.noticing.begin([*map(_cpus, ours)])
-        lines = (*stopped, *folders.cleared(), *self.noticing.lines)
+        lines = (*stopped, *self.noticing.lines)
         return [f"rayscale: {line}" for line in lines]
 
     @pytest.hookimpl(wrapper=True)

@@ -184,6 +184,8 @@ class Measuring:
         self._skip_without_benchmark()
         self._demand_ray()
         self._demand_packages()
+        if self.ours and self.half is None:
+            self._sweep()
         self._try_existing_cluster()
         if self.ours and self.keeping is not None:
             self.keeping.demand_room()
@@ -196,6 +198,15 @@ class Measuring:
         if self.ours:
             words = [str(word) for word in self.config.invocation_params.args]
             demand_own_root(self.config, words, (), is_asked_for=True)
+
+    def _sweep(self) -> None:
+        """Remove what killed sessions have left, and say so."""
+        from rayscale import leftovers
+
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        for sentence in leftovers.sweep():
+            if terminal is not None:
+                terminal.write_line(f"rayscale: {sentence}")
 
     def _refuse_sizes_that_nobody_has(self) -> None:
         for name in self.asked.sizes or ():
@@ -413,9 +424,12 @@ class Measuring:
         return report
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """End the cluster before anything is saved or shown."""
-        self.stop_cluster()
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """End the cluster before anything is saved or shown; both are done after Ctrl-C, too."""
+        try:
+            self.stop_cluster()
+        except KeyboardInterrupt:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
 
     def pytest_unconfigure(self) -> None:
         """End the cluster, should pytest have been interrupted before."""

@@ -1,12 +1,13 @@
-"""Many sessions, ended in drawn ways, and what they leave: ``python tools/soak.py [--sessions N]``.
+"""Many small sessions, each ended in another way at a drawn moment: does anything stay?
 
-Each session times a small project on Ray.  It ends by itself, or by a signal at a drawn moment.
-Counted are processes, files in /dev/shm, files for a while, and sockets of this user: before, after
-all sessions, and after one more that ends by itself.  Then clusters start and end in one process,
-whose open files are counted.  The exit code is 0 if nothing has grown.
+    python -m tools.soak --sessions 50 --seed 1
+
+Each session times a serial case and a Ray case of the small size.  After each one that had the
+chance to end in order, and after the next one of those that had not, it counts what is left:
+processes, files in the folder of temporary files and in shared memory, ports on which somebody
+listens.  Whatever else the machine does is left out: a session's processes are known by a variable.
 """
 
-import argparse
 import json
 import os
 import random
@@ -15,144 +16,198 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
+import click
 import psutil
 
-PROJECT = {
-    "pytest.ini": "[pytest]\nrayscale = true\n",
-    "test_mean.py": """
-import numpy as np
-import rayscale
+ROOT = Path(__file__).resolve().parents[1]
+SOAK = "RAYSCALE_SOAK"  # the variable by which the processes of this soak are known
+CASES = "(numpy and serial) or (numpy and ray_blocks)"
+LONGEST = 20  # seconds from a session's start to the latest drawn moment; most last as long
+PATIENCE = 120  # seconds that a session has to end once it was told to
 
-def mean(rows):
-    return rows.mean(axis=1)
-
-@rayscale.cases(
-    {"mean": mean}, sizes={"small": (8, 20)}, ways=[rayscale.serial, rayscale.ray_blocks]
-)
-def test_mean(measure, size):
-    rows = np.random.default_rng(1).standard_normal(size)
-    measure(rows, rows.mean(axis=1))
-""",
+# How a session is ended: the signals, and the seconds between them.
+ENDINGS: dict[str, tuple[tuple[float, signal.Signals], ...]] = {
+    "by itself": (),
+    "Ctrl-C": ((0, signal.SIGINT),),
+    "Ctrl-C twice": ((0, signal.SIGINT), (0.7, signal.SIGINT)),
+    "SIGTERM": ((0, signal.SIGTERM),),
+    "SIGTERM twice": ((0, signal.SIGTERM), (0.3, signal.SIGTERM)),
+    "SIGKILL": ((0, signal.SIGKILL),),
 }
-ENDS = (None, None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-LONGEST = 9.0  # seconds until a signal: a session by itself takes about 6
-SETTLED = 20.0  # seconds that what a session has started has to end
-CLUSTERS = """
-import os, sys
-from rayscale.suite.starting import private
-
-def opened():
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            yield os.readlink(f"/proc/self/fd/{name}")
-        except FileNotFoundError:
-            continue  # that of listdir itself
-
-counts = []
-for _ in range(int(sys.argv[1])):
-    with private(1):
-        pass
-    # Ray itself (2.60) leaves the log of a driver open, and a socket, where there were tasks.
-    own = [one for one in opened() if "python-core-driver" not in one]
-    counts.append(sum(not one.startswith("socket:") for one in own))
-print(counts[1:])
+# What it may end with: 0 where it had ended before, a signal's number before pytest has begun.
+EXIT_CODES = {
+    "by itself": {0},
+    **dict.fromkeys(("Ctrl-C", "Ctrl-C twice"), frozenset({0, 2, -signal.SIGINT})),
+    **dict.fromkeys(("SIGTERM", "SIGTERM twice"), frozenset({0, 2, -signal.SIGTERM})),
+    "SIGKILL": {0, -signal.SIGKILL},
+}
+# What runs pytest, heeding Ctrl-C even in a shell's background, which has it ignored.
+HEEDING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 """
 
 
 @dataclass(frozen=True)
-class Count:
-    """What there is of the sessions."""
+class Left:
+    """What there is of the soak's sessions at one moment."""
 
-    processes: int
-    shared: int
-    files: int
-    sockets: int
+    processes: tuple[str, ...]
+    listening: int
+    temporary: tuple[str, ...]
+    shared: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Tell whether it is anything."""
+        return bool(self.processes or self.listening or self.temporary or self.shared)
 
 
-def counted(temporary: Path) -> Count:
-    """Return what there is, whose names have the folder *temporary* in them, or that is shared."""
-    every = psutil.process_iter(["cmdline", "username"])
-    own = [one for one in every if str(temporary) in " ".join(one.info["cmdline"] or ())]
-    sockets = [one for one in psutil.net_connections("unix") if str(temporary) in str(one.laddr)]
-    shared = Path("/dev/shm")  # noqa: S108 - it is only counted
-    return Count(
-        len(own),
-        len(list(shared.iterdir())) if shared.is_dir() else 0,
-        sum(1 for _ in temporary.rglob("*")),
-        len(sockets),
+@dataclass(frozen=True)
+class Session:
+    """One session: how and when it was ended, its exit code, and what was left after it."""
+
+    ending: str
+    moment: float
+    exit_code: int
+    left: Left
+    is_orderly: bool  # a known exit code, and no traceback of the session's
+
+
+def look(mark: str, temporary: Path) -> Left:
+    """Return what there is of the sessions with *mark*."""
+    own = list(_marked(mark))
+    shared = [
+        path.name
+        for path in Path("/dev/shm").glob("*")  # noqa: S108 - nothing is written there
+        if path.name.startswith("plasma")
+    ]
+    return Left(
+        processes=tuple(_name(one) for one in own),
+        listening=sum(_listening(one) for one in own),
+        temporary=tuple(sorted(path.name for path in temporary.iterdir())),
+        shared=tuple(shared),
     )
 
 
-def settled(temporary: Path) -> Count:
-    """Return what there is when processes have had their time to end."""
-    deadline = time.monotonic() + SETTLED
-    while counted(temporary).processes and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return counted(temporary)
+def _marked(mark: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            if alive and process.environ().get(SOAK) == mark:
+                yield process
 
 
-def session(project: Path, temporary: Path, end: signal.Signals | None, after: float) -> int:
-    """Run the project's suite, ended by the signal *end* *after* some seconds; its exit code."""
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-only"]
-    with subprocess.Popen(
-        [*words, "--benchmark-max-time=0.01"],
-        cwd=project,
-        env=os.environ | {"TMPDIR": str(temporary)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=_heed,  # noqa: PLW1509 - this process has one thread
-    ) as process:
-        if end is not None:
-            try:
-                process.wait(after)
-            except subprocess.TimeoutExpired:
-                process.send_signal(end)
-        return process.wait()
+def _name(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline()[:4])
+    return "gone"
 
 
-def _heed() -> None:
-    """Heed Ctrl-C, which a shell's background job ignores."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _listening(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        found = process.net_connections("inet")
+        return sum(one.status == psutil.CONN_LISTEN for one in found)
+    return 0
 
 
-def main() -> int:
-    """Run the sessions, report, and return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--sessions", type=int, default=50)
-    parser.add_argument("--clusters", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    coin = random.Random(asked.seed)
-    with tempfile.TemporaryDirectory() as own, tempfile.TemporaryDirectory() as folder:
-        project, temporary = Path(folder), Path(own)
-        for name, text in PROJECT.items():
-            (project / name).write_text(text)
-        before = counted(temporary)
-        codes: dict[str, int] = {}
-        for _ in range(asked.sessions):
-            end = coin.choice(ENDS)
-            code = session(project, temporary, end, coin.uniform(0, LONGEST))
-            key = f"{end.name if end else 'by itself'} {code}"
-            codes[key] = codes.get(key, 0) + 1
-        after = settled(temporary)
-        session(project, temporary, None, 0.0)
-        then = settled(temporary)
-    done = subprocess.run(
-        [sys.executable, "-c", CLUSTERS, str(asked.clusters)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
+def run(ending: str, moment: float, mark: str, folder: Path) -> Session:
+    """Run a session, and give it its *ending* at the *moment*, in seconds from its start."""
+    words = [
+        *(sys.executable, "-c", HEEDING, "-p", "no:cacheprovider", "--benchmark-only"),
+        *("--sizes=small", "--benchmark-max-time=0.01", f"-k={CASES}", "--cpus=2"),
+        *(f"--benchmark-storage={folder / 'results'}", str(ROOT / "benchmarks")),
+        *("-m", "not ways and not overhead"),
+    ]
+    own = os.environ | {SOAK: mark, "TMPDIR": str(folder / "temporary")}
+    with (folder / "output").open("w+") as output:
+        process = psutil.Popen(words, cwd=ROOT, env=own, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            if ENDINGS[ending]:
+                _end(process, ending, moment)
+            code = process.wait(PATIENCE)
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        output.seek(0)
+        said = output.read()
+    orderly = code in EXIT_CODES[ending] and not _has_traceback(said)
+    if not orderly:
+        click.echo(said[-6000:])
+    return Session(ending, moment, code, look(mark, folder / "temporary"), orderly)
+
+
+def _has_traceback(said: str) -> bool:
+    """Tell whether the session said one; before it begins, pytest may do so for Ctrl-C."""
+    of_session = said.partition("test session starts")[2]
+    return "Traceback" in of_session or "INTERNALERROR" in of_session
+
+
+def _end(process: psutil.Popen, ending: str, moment: float) -> None:
+    with suppress(psutil.TimeoutExpired):
+        process.wait(moment)
+    for pause, number in ENDINGS[ending]:
+        time.sleep(pause)
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+@click.command()
+@click.option("--sessions", default=50, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=1, show_default=True, help="Of the endings and their moments.")
+@click.option("--seconds", default=float("inf"), help="No session begins after these.")
+def main(sessions: int, seed: int, seconds: float) -> None:
+    """Run the sessions, show each, and end with 1 if anything stayed."""
+    draw, mark, begun = random.Random(seed), uuid4().hex, time.monotonic()
+    seen: list[Session] = []
+    with tempfile.TemporaryDirectory(prefix="rayscale-soak-", dir="/tmp") as name:
+        folder = Path(name)
+        (folder / "temporary").mkdir()
+        while len(seen) < sessions and time.monotonic() - begun < seconds:
+            ending = draw.choice(list(ENDINGS))
+            seen.append(run(ending, draw.uniform(0.5, LONGEST), mark, folder))
+            click.echo(_line(seen[-1]))
+        last = run("by itself", 0, mark, folder)
+        click.echo(_line(last))
+    _conclude([*seen, last])
+
+
+def _line(session: Session) -> str:
+    left = session.left
+    return json.dumps(
+        {
+            "ending": session.ending,
+            "at": round(session.moment, 1),
+            "exit": session.exit_code,
+            "orderly": session.is_orderly,
+            "processes": left.processes,
+            "listening": left.listening,
+            "temporary": left.temporary,
+            "shared": left.shared,
+        }
     )
-    descriptors = json.loads(done.stdout.splitlines()[-1])
-    print("ends, exit codes:", dict(sorted(codes.items())))  # noqa: T201 - this is its output
-    for name, count in (("before", before), ("after all", after), ("after one more", then)):
-        print(f"{name}: {asdict(count)}")  # noqa: T201 - the same
-    print("open files after each cluster:", descriptors)  # noqa: T201 - the same
-    return 0 if then == before and descriptors[-1] <= descriptors[0] else 1
+
+
+def _conclude(seen: list[Session]) -> None:
+    """Say what stayed after which ending; a killed session may leave something for the next."""
+    endings = Counter(one.ending for one in seen)
+    stayed = Counter(one.ending for one in seen if one.left)
+    loud = Counter(one.ending for one in seen if not one.is_orderly)
+    for ending, number in endings.items():
+        click.echo(
+            f"{ending}: {number} sessions, something left after {stayed[ending]}, not in order "
+            f"{loud[ending]}"
+        )
+    bad = stayed.total() - stayed["SIGKILL"] + loud.total()
+    sys.exit(1 if bad or seen[-1].left else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

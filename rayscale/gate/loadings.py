@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rayscale.following import following
 from rayscale.gate.lockstep import Request
 from rayscale.gate.relocation import OURS, Places
 
@@ -47,7 +46,7 @@ def started(
     file.write_text(json.dumps(asdict(request)), encoding="utf-8")
     own, theirs = os.pipe()
     path = json.dumps(_own_path(request))
-    command = following([sys.executable, *_flags(), "-c", PROGRAM, path, str(file), str(theirs)])
+    command = [sys.executable, *_flags(), "-c", PROGRAM, path, str(file), str(theirs)]
     with (folder / "log").open("wb") as log, os.fdopen(own, encoding="utf-8") as reports:
         process = subprocess.Popen(
             command,

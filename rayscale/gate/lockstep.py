@@ -27,6 +27,7 @@ from rayscale.gate.lenient import Bearing, held, lacks
 from rayscale.gate.relocation import Owned, Places
 from rayscale.gate.terms import Terms
 from rayscale.gate.worlds import Side, World
+from rayscale.parent import end_with
 from rayscale.watching import Trace, by_name, watched
 
 BROKEN = (3, 4)  # pytest's exit codes of an error inside it, and of a wrong request
@@ -444,7 +445,8 @@ def _named(
 
 
 def main(file: str, descriptor: str) -> None:
-    """Run the loading that *file* asks for."""
+    """Run the loading that *file* asks for; end if the gate's own session is killed."""
+    end_with(os.getppid())
     request = Request(**json.loads(Path(file).read_text(encoding="utf-8")))
     out = os.fdopen(int(descriptor), "w", encoding="utf-8")
     answers = os.fdopen(os.dup(0), encoding="utf-8")

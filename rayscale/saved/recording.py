@@ -11,13 +11,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rayscale import folders, rescue
-from rayscale.following import following
+from rayscale import rescue
 from rayscale.machine import fingerprint
+from rayscale.own_folder import marked, own_folder
+from rayscale.parent import ending_with_us
 from rayscale.saved.raw import FORMAT
 from rayscale.saved.saving import LAUNCH, save
 
@@ -28,6 +30,7 @@ ENDINGS = {  # pytest's exit codes
     4: "pytest cannot do what it was asked",
     5: "no benchmark was found",
 }
+ENDING = 10  # seconds that an interrupted launch has to end before it is told more firmly
 SHOWN = 2000  # characters of a bad launch's output: its last screen
 
 Progress = Callable[[Sequence["Planned"]], Iterable["Planned"]]
@@ -104,13 +107,13 @@ def record(plan: Plan, launches: Sequence[Planned], progress: Progress) -> Recor
 
 def _launch(plan: Plan, python: str) -> dict[str, Any]:
     """Run the suite once; return what pytest-benchmark wrote of it, raw timings included."""
-    with folders.private("launch-") as folder:
+    with own_folder("launch-") as folder:
         file = folder / "launch.json"
         command = [
             *(python, "-m", "pytest", "--benchmark-only", "--benchmark-enable"),
             *(f"--benchmark-json={file}", *plan.arguments),
         ]
-        done = _run(command, plan.project)
+        done = _run(command, plan.project, marked(folder) | {LAUNCH: "1"})
         if done.returncode:
             ending = ENDINGS.get(done.returncode, f"exit code {done.returncode}")
             raise LaunchingError(f"{python} -m pytest: {ending}\n{done.stdout[-SHOWN:].rstrip()}")
@@ -123,27 +126,45 @@ def _launch(plan: Plan, python: str) -> dict[str, Any]:
     return contents
 
 
-def _run(command: Sequence[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+def _run(
+    command: Sequence[str], folder: Path, own: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Run a *command* in *folder*, with variables of its *own*."""
     if shutil.which(command[0]) is None:
         raise LaunchingError(
             f'"{command[0]}" cannot be run; give a Python interpreter, such as .venv/bin/python'
         )
     try:
-        return subprocess.run(
-            following(list(command)),
+        process = subprocess.Popen(
+            ending_with_us(command),
             cwd=folder,
-            env=os.environ | {LAUNCH: "1"},
+            env=os.environ | own,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            check=False,
         )
     except OSError as error:
         raise LaunchingError(
             f'"{command[0]}" cannot be run ({error.strerror}); give a Python interpreter, such as '
             ".venv/bin/python"
         ) from error
+    with process:
+        try:
+            said, _ = process.communicate()
+        except BaseException:
+            _end(process)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, said)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Have an interrupted launch end in order; a terminal's Ctrl-C has reached it, too."""
+    for tell in (process.poll, process.terminate, process.kill):
+        tell()
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=ENDING)
+            return
 
 
 def _keep(plan: Plan, planned: Planned, contents: dict[str, Any]) -> Path:

@@ -20,6 +20,7 @@ from multiprocessing import get_context
 from threading import Barrier, get_ident
 from typing import TYPE_CHECKING, Any
 
+from rayscale.parent import end_with
 from rayscale.suite import witness
 from rayscale.suite.cluster import PATIENCE, RECOUNTING, ClusterError, hold
 from rayscale.suite.code import pools_pickler
@@ -97,13 +98,22 @@ class Driver:
     pickler: str
 
 
+def obey(driver: int) -> None:
+    """Leave Ctrl-C to the process *driver*, which has started this one, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(driver, signal.SIGKILL)
+
+
 def answer(case: str, kernels: Sequence[Packed], driver: Driver, seconds: float) -> Packed:
     """Stay busy for some *seconds*, and report this process's tally of *case*.
 
-    It has *kernels* then, works at the niceness of the *driver*, and leaves Ctrl-C to that.
+    It has *kernels* then, works at the niceness of the *driver*, leaves Ctrl-C to that, and ends
+    with it.
     """
     if driver.pid != os.getpid():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if os.getppid() == driver.pid:  # Ray's pool is of processes that Ray has started
+            end_with(driver.pid, signal.SIGKILL)
         if driver.niceness > own_niceness():
             os.setpriority(os.PRIO_PROCESS, 0, driver.niceness)
     own = [opened(one) for one in kernels]
@@ -216,9 +226,7 @@ def own_processes(cpus: int) -> Iterator[Pool]:
     server to fork from keeps the environment and the niceness of the time when it started.  By
     concurrent.futures: in multiprocessing's pool, a worker that dies is waited for without end.
     """
-    with ProcessPoolExecutor(
-        cpus, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    ) as executor:
+    with ProcessPoolExecutor(cpus, get_context("spawn"), obey, (os.getpid(),)) as executor:
 
         def run_all(function: Function, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
             done = settled(executor.submit(function, *one) for one in arguments)

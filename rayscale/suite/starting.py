@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,15 +23,13 @@ from typing import Any
 import psutil
 import pytest
 
-from rayscale import folders
-from rayscale.suite import environment
+from rayscale.own_folder import marked, own_folder
+from rayscale.suite import ending, environment
 from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 from rayscale.suite.ways import forget_remote_functions
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-# Seconds that Ray's processes have to end by themselves; 1 to 2 is usual.
-ENDING = 15
 OBJECT_STORE_BYTES = 2**30  # holds 80 MB in and 80 MB out many times over
 
 ALWAYS = {
@@ -65,9 +63,7 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
     address = None
     with ExitStack() as stack:
         stack.enter_context(_handlers_kept())  # first: until the folder is gone
-        where = _short_folder()
-        folders.clear(where)
-        folder = str(stack.enter_context(folders.private(where=where)))
+        folder = stack.enter_context(own_folder(where=_short_folder()))
         stack.callback(_read_environment_again)  # it is the project's own by then
         stack.callback(forget_remote_functions)
         try:
@@ -81,18 +77,15 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             yield _warm(Cluster(cpus))
         finally:
-            alive = [daemon for daemon in daemons if daemon.is_running()]
-            family = alive + [
-                worker for daemon in alive for worker in daemon.children(recursive=True)
-            ]
-            handles = _handles(family)
-            if address is None:  # it has not started: nothing waits for its end
-                _kill(family)
-            if address is None or _is_connected_to(address):  # else a test has ended ours
-                ray.shutdown()
-            _end(family)
-            for handle in handles:
-                handle.poll()
+            with ending.orderly(daemons) as family:
+                handles = _handles(family)
+                if address is None:  # it has not started: nothing waits for its end
+                    ending.kill(family)
+                if address is None or _is_connected_to(address):  # else a test has ended ours
+                    ray.shutdown()
+                ending.end(family)
+                for handle in handles:
+                    handle.poll()
 
 
 def _is_connected_to(address: str) -> bool:
@@ -101,13 +94,14 @@ def _is_connected_to(address: str) -> bool:
     return ray.is_initialized() and ray.get_runtime_context().gcs_address == address
 
 
-def _start(cpus: int, folder: str, path: Sequence[str]) -> None:
+def _start(cpus: int, folder: Path, path: Sequence[str]) -> None:
     """Start Ray, under variables that are gone again when it has started."""
     import ray  # before they are set: some would stay in its constants
     from ray.job_config import JobConfig
 
     token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
     wanted = ALWAYS | PRIVATE | token | ONE_THREAD | _allocator() | _python_path(path)
+    wanted |= marked(folder)
     with environment.variables(wanted), _on_loopback():
         os.environ.pop("RAY_AUTH_TOKEN_PATH", None)  # until the end of these variables
         _read_environment_again()
@@ -225,19 +219,6 @@ def _ctrl_c_deferred() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if pressed:
         raise KeyboardInterrupt
-
-
-def _end(processes: Sequence[psutil.Process]) -> None:
-    """Wait for *processes* to end, and kill those that do not."""
-    _, left = psutil.wait_procs(processes, timeout=ENDING)
-    _kill(left)
-    psutil.wait_procs(left, timeout=ENDING)
-
-
-def _kill(processes: Sequence[psutil.Process]) -> None:
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 def _handles(processes: Sequence[psutil.Process]) -> list[subprocess.Popen[bytes]]:

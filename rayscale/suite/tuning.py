@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from rayscale import folders
+from rayscale.own_folder import own_folder
 from rayscale.suite import witness
 from rayscale.suite.environment import Conditions, conditions, variables
 from rayscale.suite.failing import noted, origin
@@ -190,7 +190,7 @@ def _interruptible() -> Iterator[None]:
 @contextmanager
 def study(cpus: int, *, is_reused: bool) -> Iterator[Study]:
     """Have a folder for searches, which is gone at the end."""
-    with folders.private("tune-") as folder:
+    with own_folder("tune-") as folder:
         yield Study(cpus, str(folder), is_reused)
 
 

@@ -26,6 +26,7 @@ import pytest
 import ray
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from rayscale import leftovers
 from rayscale.plugin import activate
 from rayscale.suite import cluster as cluster_room
 from rayscale.suite import starting, witness
@@ -512,6 +513,31 @@ def test_private_cluster_interrupted_at_its_start_leaves_nothing_behind(
 ) -> None:
     """Ctrl-C, or a job's time limit, while Ray's first processes come up ends the run, and them."""
     assert interrupting[ending].result() == (2, [])
+
+
+def test_private_cluster_of_a_killed_session_ends_and_its_folder_goes_with_the_next(
+    staged_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's processes, and a task that is at work, end by themselves; then its folder is left."""
+    mark = uuid4().hex
+    with short_folder() as stage:
+        driver = start(staged_project, stage, mark)
+        try:
+            seen = look_at(driver, stage)
+            driver.kill()
+            _, left = psutil.wait_procs(seen.family, timeout=PATIENCE)
+            monkeypatch.setattr(tempfile, "tempdir", str(stage / "temp"))
+            monkeypatch.setattr(leftovers, "SHORT", str(stage / "temp"))
+            sentences = leftovers.sweep()
+        finally:
+            end([driver, *marked(mark)])
+            driver.wait()
+
+        assert left == []
+        assert sentences == [
+            "a killed session had left files and processes: 1 folder removed, 0 processes ended"
+        ]
+        assert left_by(mark, stage) == []
 
 
 @pytest.mark.parametrize("length", [4, 20, 21, 22, 29, 30, 90])

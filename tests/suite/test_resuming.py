@@ -326,12 +326,12 @@ def test_killed_session_leaves_nothing_after_the_next_start(tmp_path: Path, shor
     subprocess.run(command(*TIMED), cwd=folder, env=ending, check=False, timeout=PATIENCE)
     of_ray = [one for one in psutil.process_iter(["cmdline"]) if str(short) in _words(one)]
     _, alive = psutil.wait_procs(of_ray, timeout=60)
-    left = [one.name for one in short.iterdir() if (one / ".held").exists()]
+    left = [one.name for one in short.iterdir() if (one / "owner.json").exists()]
     seen = run(folder, command(*TIMED, "-k", "plain"), folder / "results", own)
 
     assert alive == []
     assert len(left) == 1
-    assert "removed 1 folder that killed sessions had left" in seen.output
+    assert "a killed session had left files and processes: 1 folder removed" in seen.output
     assert list(short.iterdir()) == []
 
 
