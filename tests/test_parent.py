@@ -11,10 +11,8 @@ from rayscale.parent import ending_with_us
 PARENT = """
 import subprocess, sys
 from rayscale.parent import ending_with_us
-child = subprocess.Popen(
-    ending_with_us([sys.executable, "-c", "import time; time.sleep(600)"])
-)
-print(child.pid, flush=True)
+own = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+child = subprocess.Popen(ending_with_us([sys.executable, "-c", own]))
 sys.stdin.read()
 """
 
