@@ -1,7 +1,7 @@
 """``rayscale record``."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,5 +96,6 @@ def _held(file: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
+        with suppress(OSError):  # the folder is gone: what could not be kept says so
+            Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()

@@ -54,9 +54,9 @@ def refused(ended: Run, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
-        ("--benchmark-json=/no/where.json", '--benchmark-json: cannot write to "/no/where.json"'),
-        ("--benchmark-json=.", 'cannot write to "." (Is a directory)'),
-        ("--benchmark-json=a\x1b[31m/b", r'cannot write to "a\x1b[31m/b" (No such file or'),
+        ("--benchmark-json=/no/where.json", "/no/where.json"),  # in words of either
+        ("--benchmark-json=.", "Is a directory"),
+        ("--benchmark-json=a\x1b[31m/b", "No such file or"),
         ("--benchmark-storage=pytest.ini", 'runs cannot be kept in "'),
         ("--benchmark-storage=/proc/runs", "No such file or directory"),
         (f"--benchmark-storage={'x' * 300}", "File name too long"),
