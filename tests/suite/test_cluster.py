@@ -35,6 +35,7 @@ from rayscale.suite.environment import conditions
 from rayscale.suite.stage import WorkError
 from rayscale.suite.ways import ray_blocks
 from rayscale.suite.witness import Answer, Tally, Witnessed
+from rayscale.surroundings.presence import present
 from tests.projects import PATIENCE, PLAIN, QUICK, ROOT, at_once, surroundings
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -529,6 +530,8 @@ def test_private_cluster_of_a_killed_session_ends_and_its_folder_goes_with_the_n
             monkeypatch.setattr(tempfile, "tempdir", str(stage / "temp"))
             monkeypatch.setattr(leftovers, "SHORT", str(stage / "temp"))
             sentences = leftovers.sweep()
+            with present():  # as the next session is, and so removes what a dead one held
+                pass
         finally:
             end([driver, *marked(mark)])
             driver.wait()
