@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from rayscale.identity import Identity
 
 WIDTH = 120  # of a table's columns beside the case: two times, a ratio, pairs, a verdict
-NOT_COMPARED = ("--resume", "--rayscale-resume")  # of the words that say what is compared
 OF_COVERAGE = ("COV_CORE_", "COVERAGE_PROCESS_")
 
 
@@ -161,17 +160,17 @@ class Gating:
     def _identity(self) -> "Identity":
         """Return what is compared, but for its cases, which are known later."""
         from rayscale import machine
-        from rayscale.identity import Identity, code_files, installed
+        from rayscale.identity import RESUME, Identity, code_files, installed
 
         own, words = self.request, self.config.invocation_params.args
         return Identity(
             cases=(),
             options={
                 "--against": own.revision.sha,
-                "options": " ".join(one for one in map(str, words) if one not in NOT_COMPARED),
+                "options": " ".join(one for one in map(str, words) if one not in RESUME),
             },
             files=code_files(self.config.rootpath, self.config.rootpath / "results"),
-            versions=installed() | {"python": platform.python_version()},
+            versions=installed(),
             machine={"name": platform.node(), "cpus": str(machine.usable_cpus())},
         )
 

@@ -1,6 +1,7 @@
 """What a run is of: the cases, options, files and versions that it must keep to its end."""
 
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from importlib.metadata import distributions
@@ -16,6 +17,7 @@ CODE = frozenset({
     ".toml", ".ini", ".cfg",
 })
 # fmt: on
+RESUME = ("--resume", "--rayscale-resume")  # they ask for a run, and are no part of it
 SHOWN = 5  # differences that are named, of each kind
 
 
@@ -59,9 +61,11 @@ def _hash(file: Path) -> str:
 
 
 def installed() -> dict[str, str]:
-    """Return the versions of all packages that are installed here."""
+    """Return the versions of all packages that are installed here, and of Python."""
     found = ((one.name, one.version) for one in distributions())
-    return {name: version for name, version in found if name}
+    return {name: version for name, version in found if name} | {
+        "python": platform.python_version()
+    }
 
 
 def differences(begun: Identity, now: Identity) -> list[str]:

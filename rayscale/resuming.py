@@ -4,7 +4,6 @@ Each case that has passed is in the run's journal before the next one begins.  `
 what is missing.
 """
 
-import platform
 import shlex
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,15 +16,14 @@ from typing import Any
 import pytest
 
 from rayscale import lines, machine
-from rayscale.identity import Identity, code_files, differences, installed
+from rayscale.identity import RESUME, Identity, code_files, differences, installed
 from rayscale.measured import SERIAL
 from rayscale.quoting import plain
 from rayscale.restored import Restored, finished
 from rayscale.saved import journal, saving
 from rayscale.saved.journal import Journal, Unfinished
 from rayscale.suite import items as suite_items
-
-RESUME = ("--resume", "--rayscale-resume")
+from rayscale.text import moment
 
 # What a run must keep to its end, and how a user writes it.  What is shown or saved may change.
 OPTIONS = {
@@ -223,7 +221,7 @@ class Resuming:
             cases=tuple(self.order),
             options=_options(self.config),
             files=code_files(self.config.rootpath, results),
-            versions=installed() | {"python": platform.python_version()},
+            versions=installed(),
             machine={name: str(value) for name, value in machine.hardware().items()},
         )
 
@@ -317,8 +315,3 @@ def command(config: pytest.Config) -> str:
     """Return the command that began this session, without --resume."""
     words = [str(one) for one in config.invocation_params.args]
     return shlex.join(["pytest", *(one for one in words if one not in RESUME)])
-
-
-def moment(when: datetime) -> str:
-    """Return a date and time as the user's clock shows it."""
-    return f"{when.astimezone():%Y-%m-%d %H:%M}"

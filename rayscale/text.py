@@ -3,6 +3,7 @@
 import io
 import math
 import re
+from datetime import datetime
 
 from rich.console import Console, RenderableType
 
@@ -61,6 +62,11 @@ def count(number: int, noun: str) -> str:
 def plural(noun: str) -> str:
     """Return the plural of a regular *noun*."""
     return f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+
+
+def moment(when: datetime) -> str:
+    """Return a date and time as the user's clock shows it."""
+    return f"{when.astimezone():%Y-%m-%d %H:%M}"
 
 
 def share(part: float) -> str:

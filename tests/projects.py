@@ -21,6 +21,15 @@ PATIENCE = 300  # seconds, for a run of some seconds
 # three that started at once on one core, beside other work, were not.
 AT_ONCE = min(2, usable_cpus())
 NOTHING: Mapping[str, str] = {}
+# A benchmark of ours that is timed in no time.
+NEGATIVE = """
+import numpy as np
+import rayscale
+
+@rayscale.cases({"negative": np.negative}, sizes={"few": 6}, ways=[rayscale.serial])
+def test_negative(measure, size):
+    measure(np.arange(size), -np.arange(size))
+"""
 # Hypothesis' plug-in, which no made-up project uses, takes a second to import.
 PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--color=no")
 
@@ -107,3 +116,15 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder
+
+
+def git_in(folder: Path, *arguments: str) -> str:
+    """Call the user's git in *folder*, as somebody; return what it says."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    return subprocess.run(
+        ["git", *who, *arguments],  # noqa: S607 - the user's git
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()

@@ -10,7 +10,7 @@ from rayscale.commands.arguments import name_left_out, name_skipped
 from rayscale.lines import is_being_written
 from rayscale.quoting import plain
 from rayscale.saved import journal, series, store
-from rayscale.text import count, printed
+from rayscale.text import count, moment, printed
 
 VERSIONS = ("python", "ray", "numpy")
 
@@ -43,7 +43,7 @@ def runs(results: Path) -> None:
 def _unfinished(run: journal.Unfinished) -> str:
     """Return what there is of a run that was begun, and how to finish it."""
     of = f"{len(run.finished)} of {len(run.first.identity.cases)} cases"
-    when = f"{run.begun.astimezone():%Y-%m-%d %H:%M}"
+    when = moment(run.begun)
     if is_being_written(run.file):
         return f"being run since {when}: {of} are there"
     return (
@@ -75,7 +75,7 @@ def _table(groups: list[store.Group]) -> Table:
     for group in groups:
         table.add_row(
             group.name + _mark(group),
-            f"{group.when.astimezone():%Y-%m-%d %H:%M}",
+            moment(group.when),
             group.first.revision,
             group.folder,
             _versions(group),

@@ -8,7 +8,7 @@ from rayscale.saved.evidence import Limits
 from rayscale.saved.launches import Launch, differences, noted
 from rayscale.saved.permutation import enough, least
 from rayscale.saved.yardstick import Design
-from rayscale.text import count, share
+from rayscale.text import count, moment, share
 
 UNLIKE = 2.0  # from here on; at 3, 10 and 5 launches gave up to 4 % of false alarms instead of 1 %
 
@@ -26,7 +26,7 @@ def conditions(old: Sequence[Launch], new: Sequence[Launch], design: Design) -> 
         )
     lines = [
         f"{side}: {launches[0].name}, {count(len(launches), 'launch')} from "
-        f"{launches[0].when.astimezone():%Y-%m-%d %H:%M}, revision {_revisions(launches)}"
+        f"{moment(launches[0].when)}, revision {_revisions(launches)}"
         for side, launches in (("old", old), ("new", new))
     ]
     lines += [f"hardware differs: {one}" for one in hardware]

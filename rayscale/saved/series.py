@@ -4,7 +4,6 @@ Its file says of what the series is.  Which launches are done, the saved runs sa
 file is run: whoever finishes a series gives the same command.
 """
 
-import platform
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from rayscale.saved.raw import LaunchError
 from rayscale.saved.recording import Plan
 from rayscale.saved.saving import make_results
 from rayscale.saved.store import kept, read_all
+from rayscale.text import moment
 
 PREFIX, SUFFIX = ".unfinished-series-", ".json"
 FORMAT = 1
@@ -53,7 +53,7 @@ def identity(plan: Plan, name: str) -> Identity:
         cases=(),
         options=options,
         files=code_files(plan.project, plan.results),
-        versions=installed() | {"python": platform.python_version()},
+        versions=installed(),
         machine={key: str(value) for key, value in plan.hardware().items()},
     )
 
@@ -100,7 +100,7 @@ def interrupted(plan: Plan, name: str) -> tuple[Path, Series]:
             return file, series
     last = begun[-1][1]
     raise LookupError(
-        f"the series {last.name}, begun {last.begun.astimezone():%Y-%m-%d %H:%M}, was of something "
+        f"the series {last.name}, begun {moment(last.begun)}, was of something "
         f"else: {'; '.join(differences(last.identity, now))}. It is finished by: {last.command}"
     )
 

@@ -2,7 +2,6 @@
 
 import os
 import random
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from rayscale.gate import trees
 from rayscale.gate.revisions import HOOK_VARIABLES, RevisionError, resolve, without_hooks_variables
-from tests.projects import run_pytest, write
+from tests.projects import git_in, run_pytest, write
 
 Git = Callable[..., str]
 
@@ -28,14 +27,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
         monkeypatch.delenv(name)
 
     def call(*arguments: str, folder: Path = tmp_path / "project") -> str:
-        who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
-        return subprocess.run(
-            ["git", *who, *arguments],  # noqa: S607 - the user's git
-            cwd=folder,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
+        return git_in(folder, *arguments)
 
     (tmp_path / "project").mkdir()
     call("init", "--quiet", "--initial-branch=main")

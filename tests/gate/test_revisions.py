@@ -1,13 +1,13 @@
 """The revision that a gate compares with: found, or refused in one sentence."""
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rayscale.gate.revisions import RevisionError, is_dirty, resolve, usual_base
+from tests.projects import git_in
 
 Git = Callable[..., str]
 
@@ -21,14 +21,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     repository.mkdir()
 
     def call(*arguments: str) -> str:
-        who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
-        return subprocess.run(
-            ["git", *who, *arguments],  # noqa: S607 - the user's git
-            cwd=repository,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
+        return git_in(repository, *arguments)
 
     call("init", "--quiet", "--initial-branch=main")
     return call

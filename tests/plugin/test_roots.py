@@ -5,16 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import QUICK, run_pytest, write
+from tests.projects import NEGATIVE, QUICK, run_pytest, write
 
-NEGATIVE = """
-import numpy as np
-import rayscale
-
-@rayscale.cases({"negative": np.negative}, sizes={"few": 6}, ways=[rayscale.serial])
-def test_negative(measure, size):
-    measure(np.arange(size), -np.arange(size))
-"""
 PLAIN = """
 def test_plain(benchmark):
     benchmark(sum, [1, 2])

@@ -9,16 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import PATIENCE, QUICK, run, run_pytest, surroundings, write
+from tests.projects import NEGATIVE, PATIENCE, QUICK, run, run_pytest, surroundings, write
 
-NEGATIVE = """
-import numpy as np
-import rayscale
-
-@rayscale.cases({"negative": np.negative}, sizes={"few": 6}, ways=[rayscale.serial])
-def test_negative(measure, size):
-    measure(np.arange(size), -np.arange(size))
-"""
 PLAIN = """
 from mylib import work
 
