@@ -58,8 +58,11 @@ class Run:
 
 
 def surroundings(**variables: str) -> dict[str, str]:
-    """Return an environment with none of this session's settings, but *variables*."""
-    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "RAYSCALE_LAUNCH", "PYTHONUNBUFFERED")
+    """Return an environment with none of this session's settings, but *variables*.
+
+    With TOX_ENV_DIR, pytest would keep its cache in tox's folder, and not in the project.
+    """
+    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "RAYSCALE_LAUNCH", "PYTHONUNBUFFERED", "TOX_ENV_DIR")
     return {
         name: value
         for name, value in os.environ.items()
