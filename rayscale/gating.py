@@ -33,13 +33,14 @@ OF_COVERAGE = ("COV_CORE_", "COVERAGE_PROCESS_")
 class Gating:
     """One session's gate, and its hooks."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, case_timeout: float | None) -> None:
         """Settle the request; UsageError where it cannot be met."""
         from rayscale import leftovers
         from rayscale.gate import request
         from rayscale.own_folder import own_folder
 
         self.config = config
+        self.case_timeout = case_timeout
         self._refuse_what_no_copy_has()
         self.overruled = self._overrule()
         self.request: Request = request.settle(config)
@@ -147,6 +148,7 @@ class Gating:
             self.folder,
             self.environment,
             self.coin,
+            self.case_timeout,
             self._attempts(identity),
             identity,
         )

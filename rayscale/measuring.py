@@ -3,15 +3,18 @@
 Registered by ``plugin.py`` when a session asks for rayscale.
 """
 
+import os
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rayscale.gate.options import OPTIONS as GATE_OPTIONS
+from rayscale.guard import LimitError
 from rayscale.quoting import plain, quoted
 from rayscale.suite import environment, items, options
 from rayscale.suite.environment import Fixing
@@ -20,7 +23,9 @@ from rayscale.suite.options import Asked
 if TYPE_CHECKING:
     from rayscale.gate.half import Half
     from rayscale.gating import Gating
+    from rayscale.guard import Guard
     from rayscale.keeping import Keeping
+    from rayscale.suite.attempts import Attempts
     from rayscale.suite.case import Cases
     from rayscale.suite.cluster import Cluster, SessionCluster
     from rayscale.suite.measure import Measure
@@ -46,7 +51,7 @@ class Measuring:
         self.config = config
         self.is_asked_for = is_asked_for
         self.prefix = "--" if config.getini("rayscale") else "--rayscale-"
-        self.asked = Asked(None, None, None, timed=False)
+        self.asked = Asked(None, None, None, timed=False, case_timeout=None)
         self.gating: Gating | None = None
         self.half: Half | None = None  # where this is one of a gate's two sessions
         self.keeping: Keeping | None = None
@@ -54,6 +59,9 @@ class Measuring:
         self.ours: list[pytest.Item] = []
         self.sizes: set[str] = set()  # all that collected benchmarks have
         self.fixing: Fixing | None = None
+        self.guard: Guard | None = None
+        self.stderr = os.dup(2)  # what pytest captures later, for a guard's last words
+        config.add_cleanup(lambda: os.close(self.stderr))
         if is_asked_for:
             self.fix()
 
@@ -74,7 +82,7 @@ class Measuring:
         if config.getoption("rayscale_against") is not None:
             from rayscale.gating import Gating
 
-            self.gating = Gating(config)
+            self.gating = Gating(config, self.asked.case_timeout)
             config.pluginmanager.register(self.gating, "rayscale-gating")
             return
         self._refuse_options_of_a_gate()
@@ -316,7 +324,30 @@ class Measuring:
 
             self.fix()
             return Measure(subject, Gated(benchmark, self.half.owns))
-        return Measure(subject, self._timing(item, benchmark))
+        timing, attempts = self._timing(item, benchmark), self._attempts(item, benchmark, cluster)
+        return Measure(subject, partial(attempts.run, timing))
+
+    def _attempts(self, item: pytest.Item, benchmark: Any, cluster: "SessionCluster") -> "Attempts":
+        from rayscale.suite.attempts import Attempts
+
+        uses_ray = item.get_closest_marker("ray") is not None
+        return Attempts(benchmark, cluster, self._guarding(), uses_ray=uses_ray, show=self._show)
+
+    def _guarding(self) -> "Guard":
+        """Return what ends a case that hangs."""
+        if self.guard is None:
+            from rayscale.guard import Guard
+
+            self.guard = Guard(self.asked.case_timeout, self.stderr)
+            self.config.add_cleanup(self.guard.stop)
+        return self.guard
+
+    def _show(self, line: str) -> None:
+        """Show a line on the terminal, while cases run."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"rayscale: {line}")
 
     def _timing(self, item: pytest.Item, benchmark: Any) -> Any:
         from rayscale.suite.timing import Timing
@@ -346,7 +377,9 @@ class Measuring:
         name = request.node.originalname.removeprefix("test_")
         benchmark.group = f"overhead {name}"
         rounds = self._rounds(request.node).fewest
-        return Probe(name, words["implementation"], words["cpus"], benchmark, rounds, cluster)
+        attempts = self._attempts(request.node, benchmark, cluster)
+        way = words["implementation"]
+        return Probe(name, way, words["cpus"], benchmark, rounds, cluster, attempts)
 
     def session_cluster(self) -> "SessionCluster":
         """Return the session's cluster; it starts when a case first needs it."""
@@ -364,8 +397,10 @@ class Measuring:
         In a gate both sessions' cases take its CPUs in turn, and its workers have no path to either
         copy: code comes to them by value.
         """
-        from rayscale.suite import starting
+        from rayscale.suite import starting, store
 
+        if self.asked.ray_address is None and (text := store.warning(store.free())) is not None:
+            self._show(text)
         cpus = max(map(items.cpus_needed, self.ours), default=1)
         hidden = () if self.half is None else (self.half.root.parent,)
         begun = (
@@ -404,10 +439,27 @@ class Measuring:
         """Time only where timing is asked for; let none pass that measures nothing."""
         if items.is_ours(item) and not self.asked.timed:
             items.disable_benchmark(item)
-        done = yield
+        try:
+            with self._limit(item):
+                done = yield
+        except LimitError:
+            if self.half is None:  # the other half of a gate has work on it, too
+                self.stop_cluster()  # something may still run there
+            raise
         if items.measures(item):
             items.demand_a_call(item)
         return done
+
+    def _limit(self, item: pytest.Item) -> AbstractContextManager[None]:
+        """Return what limits the time of a case of ours; a gate limits each call by itself."""
+        if self.half is not None or not items.is_ours(item):
+            return nullcontext()
+        return self._guarding().limited(item.name)
+
+    def pytest_enter_pdb(self) -> None:
+        """Let somebody who debugs a case take their time."""
+        if self.guard is not None:
+            self.guard.suspend()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -5,7 +5,8 @@ A session runs as a greenlet.  It hands an event to whoever runs it, and goes on
 
 import random
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from rayscale.gate.calls import Call, put_down
 from rayscale.gate.lenient import Bearing
 from rayscale.gate.overruled import OF_EACH_SESSION
 from rayscale.gate.relocation import Owned
+from rayscale.guard import Guard
 
 NAME = "rayscale-half"  # by which pytest knows the plug-in
 
@@ -84,6 +86,7 @@ class Half:
     outside: greenlet
     common: dict[str, Any]  # what both sessions share, such as a cluster, by its kind
     bearing: Bearing
+    guard: Guard
     reports: list[pytest.TestReport] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     chosen: Sequence[int] = ()  # the tests that run, in order, by their number
@@ -153,6 +156,27 @@ class Half:
         if reason:
             item.session.shouldstop = reason
         return done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self) -> Generator[None, None, None]:
+        """Have a fixture that hangs fail its test, and not end the session."""
+        with self._failing():
+            yield
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Have a test that hangs beside its call fail, and not end the session."""
+        with self._failing():
+            return (yield)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            if self.guard.has_acted:
+                raise self.guard.taken() from error
+            raise
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

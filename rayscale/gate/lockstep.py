@@ -19,6 +19,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
+from rayscale import faults
 from rayscale.gate import calls, half, inputs, matching, pairs, process, sharing, worlds
 from rayscale.gate.calls import Call
 from rayscale.gate.evidence import Judge
@@ -27,6 +28,7 @@ from rayscale.gate.lenient import Bearing, held, lacks
 from rayscale.gate.relocation import Owned, Places
 from rayscale.gate.terms import Terms
 from rayscale.gate.worlds import Side, World
+from rayscale.guard import Guard, LimitError
 from rayscale.parent import end_with
 from rayscale.watching import Trace, by_name, watched
 
@@ -60,6 +62,7 @@ class Request:
     pair_budget: float
     budget: float  # of all pairs together
     seed: int
+    case_timeout: float | None  # seconds of a case, beside those of its pairs; None: no limit
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class Lockstep:
     coin: random.Random
     left: float
     sharing: int
+    guard: Guard
 
     @property
     def in_order(self) -> list[Seat]:
@@ -136,15 +140,17 @@ class Lockstep:
     def case(self, test: matching.Match) -> Seen:
         """Run one test in both worlds, its calls in pairs.
 
-        Who set up first tears down last: what one of them has patched is found as it was.
+        Who set up first tears down last: what one of them has patched is found as it was.  A call
+        that never returns is ended, and fails its own side.
         """
-        for seat in self.in_order:
-            seat.go()
-        seen, answers = self._compare(test)
-        for seat in reversed(self.in_order):
-            while isinstance(seat.event, Arrived):
-                side = seat.world.side
-                seat.go(answers.pop(side, None) or self._plain(side, seat.event.call))
+        with self.guard.limited(test.head.id, more=pairs.STRETCH * self.request.pair_budget):
+            for seat in self.in_order:
+                seat.go()
+            seen, answers = self._compare(test)
+            for seat in reversed(self.in_order):
+                while isinstance(seat.event, Arrived):
+                    side = seat.world.side
+                    seat.go(answers.pop(side, None) or self._plain(side, seat.event.call))
         return self._judged(seen)
 
     def end(self, answer: object) -> None:
@@ -171,7 +177,11 @@ class Lockstep:
             with self.seats[side].world.turn():
                 return Answer(call.once())
         except BaseException as error:  # noqa: BLE001 - it is raised in the test
-            return Answer(error=error)
+            return Answer(error=self._own(error))
+
+    def _own(self, error: BaseException) -> BaseException:
+        """Return what a call's *error* is to its test: where it was ended for its time, that."""
+        return self.guard.taken() if self.guard.has_acted else error
 
     def _measure(
         self, test: matching.Match, both: Mapping[Side, Call]
@@ -185,10 +195,7 @@ class Lockstep:
                 return self._seen(test, *refused, notes), {}
             loading = self._pairs(test, both)
         except CallError as failed:
-            if failed.again and isinstance(failed.error, Exception):
-                why = f"a later call raises {_words(failed.error)}; give pedantic a setup"
-                return self._seen(test, "not compared", why), first
-            return self._seen(test, "failed", ""), {failed.side: Answer(error=failed.error)}
+            return self._spoilt(test, failed, first)
         self.left -= loading.spent
         answers = {
             side: replace(
@@ -198,6 +205,21 @@ class Lockstep:
             for side in self.seats  # in the order of their loading
         }
         return self._seen(test, "compared", "", notes, asdict(loading)), answers
+
+    def _spoilt(
+        self, test: matching.Match, failed: CallError, first: dict[Side, Answer]
+    ) -> tuple[Seen, dict[Side, Answer]]:
+        """Return what was seen of a case with a call that *failed*, and answers.
+
+        A fault of the surroundings is nobody's: both call once more, uncompared.
+        """
+        if (reason := faults.reason(failed.error)) is not None:
+            return self._seen(test, "not compared", reason), {}
+        is_own = isinstance(failed.error, Exception) and not isinstance(failed.error, LimitError)
+        if failed.again and is_own:
+            why = f"a later call raises {_words(failed.error)}; give pedantic a setup"
+            return self._seen(test, "not compared", why), first
+        return self._seen(test, "failed", ""), {failed.side: Answer(error=failed.error)}
 
     def _prove(
         self, both: Mapping[Side, Call], first: dict[Side, Answer]
@@ -235,7 +257,7 @@ class Lockstep:
         try:
             return call()
         except BaseException as error:
-            raise CallError(side, error, again=again) from error
+            raise CallError(side, self._own(error), again=again) from error
 
     def _pairs(self, test: matching.Match, both: Mapping[Side, Call]) -> pairs.Loading:
         arms = self._arm("base", both["base"]), self._arm("head", both["head"])
@@ -301,6 +323,7 @@ def _seat(
     places: Places,
     shared: dict[str, ModuleType],
     common: dict[str, Any],
+    guard: Guard,
 ) -> Seat:
     """Return a world, and a session that is not yet begun."""
     copy = Path(request.copies[side])
@@ -314,6 +337,7 @@ def _seat(
         outside=getcurrent(),
         common=common,
         bearing=Bearing(frozenset(borne)),
+        guard=guard,
     )
     folder = Path(places.moved(request.folder, copy))
     arguments = [one.replace(request.tree, str(copy)) for one in request.arguments]
@@ -349,7 +373,19 @@ def _owned(request: Request, places: Places) -> Owned:
 
 
 def run(request: Request, say: Callable[[str, Any], None], hear: Callable[[], bool]) -> None:
-    """Run a loading: *say* what is seen, and *hear* after each case whether to go on."""
+    """Run a loading: *say* what is seen, and *hear* after each case whether to go on.
+
+    The guard begins first: so both worlds have its handler of SIGINT, and its folder for stacks.
+    """
+    guard = Guard(request.case_timeout, stderr=2)
+    with guard.heeded(), guard:
+        _load(request, guard, say, hear)
+
+
+def _load(
+    request: Request, guard: Guard, say: Callable[[str, Any], None], hear: Callable[[], bool]
+) -> None:
+    """Load both revisions, and compare them."""
     places = Places(Path(request.tree))
     process.watch_patches()
     sharing.share(lambda: World.in_place, _owned(request, places))
@@ -357,13 +393,12 @@ def run(request: Request, say: Callable[[str, Any], None], hear: Callable[[], bo
     order = sorted(SIDES, key=lambda side: side != request.first)
     common: dict[str, Any] = {}
     if "head" not in request.copies:
-        _collect(_seat(request, "base", places, shared, common), say)
+        _collect(_seat(request, "base", places, shared, common, guard), say)
         return
-    seats = {side: _seat(request, side, places, shared, common) for side in order}
+    seats = {side: _seat(request, side, places, shared, common, guard) for side in order}
     judge = Judge(places, frozenset(request.yardstick))
-    lockstep = Lockstep(
-        request, seats, judge, random.Random(request.seed), request.budget, request.sharing
-    )
+    coin = random.Random(request.seed)
+    lockstep = Lockstep(request, seats, judge, coin, request.budget, request.sharing, guard)
     with calls.compared_by(partial(_ask, seats)):
         try:
             _run(lockstep, say, hear)

@@ -50,6 +50,7 @@ class Outcome:
     folder: Path  # the gate's own
     environment: Mapping[str, str]  # of the processes
     coin: random.Random
+    case_timeout: float | None  # seconds
     attempts: Attempts
     identity: Identity  # of what is compared, without its cases
     cases: list[GatedCase] = field(default_factory=list)
@@ -138,6 +139,7 @@ class Outcome:
             pair_budget=request.pair_budget,
             budget=request.gate_budget if chosen is None else float(10**9),
             seed=self.coin.getrandbits(64),
+            case_timeout=self.case_timeout,
         )
         try:
             with loadings.started(wanted, self.folder, self.environment) as reports:

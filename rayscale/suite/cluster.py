@@ -5,11 +5,14 @@ Ray is imported inside the functions: a session without a case of Ray's does wit
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import psutil
+
+from rayscale.faults import FaultError
 from rayscale.suite import witness
 from rayscale.suite.environment import Conditions
 from rayscale.suite.stage import Kernels, Work, WorkError, work
@@ -35,6 +38,14 @@ class ClusterError(Exception):
     """The cluster cannot give what a case needs; the message says what, and what to do."""
 
 
+class GrantError(ClusterError, FaultError):
+    """CPUs that the cluster has are not to be had: something keeps them, or has ended."""
+
+
+class LostWorkerError(WorkError, FaultError):
+    """A worker process has ended, and what it had seen of the work is gone with it."""
+
+
 @dataclass
 class SessionCluster:
     """The session's cluster: started when a case first needs it, or not at all.
@@ -53,6 +64,11 @@ class SessionCluster:
             self._running = self._stack.enter_context(self.start())
         return self._running
 
+    @property
+    def lost(self) -> str | None:
+        """Which of the running cluster's own processes has ended; None if all are there."""
+        return None if self._running is None else self._running.lost
+
     def release(self) -> None:
         """Have all CPUs of the cluster free, if it runs, for who uses Ray without ``reserve``."""
         if self._running is not None:
@@ -69,14 +85,21 @@ class Cluster:
     """A running cluster, and all its processes that are known and warm.
 
     *in_turns*: two cases are set up at a time, of which one works: both have the same CPUs.
+    *daemons* are the processes that it consists of, where they are this process's to look after.
     """
 
     cpus: int
     in_turns: bool = False
+    daemons: Mapping[str, psutil.Process] = field(default_factory=dict)  # by their names
     workers: dict[Process, Conditions] = field(default_factory=dict)
     _taken: int = 0  # CPUs of the groups that cases have
     _spare: "list[PlacementGroup]" = field(default_factory=list)  # groups that no case has
     _in_use: "list[PlacementGroup]" = field(default_factory=list)
+
+    @property
+    def lost(self) -> str | None:
+        """The name of a daemon that has ended; None if all are there."""
+        return next((name for name, one in self.daemons.items() if not is_alive(one)), None)
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
@@ -84,14 +107,12 @@ class Cluster:
 
         ClusterError if they do not become free.
         """
-        from ray.util.placement_group import remove_placement_group
-
         self.release()
-        group = _set_aside(cpus)
+        group = self._set_aside(cpus)
         try:
             yield group
         finally:
-            remove_placement_group(group)
+            self._give_back(group)
 
     @contextmanager
     def reserve(self, cpus: int) -> Iterator["PlacementGroup"]:
@@ -101,8 +122,6 @@ class Cluster:
         set aside until a case needs others, or ``release`` is called: before that, tasks outside
         must not be waited for.
         """
-        from ray.util.placement_group import remove_placement_group
-
         if self.in_turns and (others := [one for one in self._in_use if one.bundle_count == cpus]):
             yield others[0]
             return
@@ -112,7 +131,7 @@ class Cluster:
         try:
             yield group
         except BaseException:  # something may still run there
-            remove_placement_group(group)
+            self._give_back(group)
             raise
         else:
             self._spare.append(group)
@@ -128,14 +147,38 @@ class Cluster:
                 return group
         if self._taken + sum(group.bundle_count for group in self._spare) + cpus > self.cpus:
             self.release()
-        return _set_aside(cpus)
+        return self._set_aside(cpus)
 
     def release(self) -> None:
         """Give back the CPUs that are set aside and that no case has."""
+        while self._spare:
+            self._give_back(self._spare.pop())
+
+    def _give_back(self, group: "PlacementGroup") -> None:
+        """Give back the CPUs of *group*; one that has ended would keep us waiting."""
         from ray.util.placement_group import remove_placement_group
 
-        while self._spare:
-            remove_placement_group(self._spare.pop())
+        if self.lost is None:
+            remove_placement_group(group)
+
+    def _set_aside(self, cpus: int) -> "PlacementGroup":
+        """Return a placement group of *cpus* CPUs; GrantError if they do not become free."""
+        from ray.util.placement_group import placement_group
+
+        self._demand_daemons()
+        group: PlacementGroup = placement_group([{"CPU": 1}] * cpus)
+        if not group.wait(PATIENCE):
+            self._give_back(group)
+            raise GrantError(
+                f"{cpus} CPUs were not free within {PATIENCE} s; "
+                "wait until the cluster's other work is done, or ask for fewer with --cpus"
+            )
+        return group
+
+    def _demand_daemons(self) -> None:
+        """Raise GrantError if the cluster has ended: who asks it waits forever (Ray 2.60)."""
+        if (lost := self.lost) is not None:
+            raise GrantError(f"{lost}, a process of the Ray cluster, died")
 
     def call_roll(
         self, cpus: int, group: "PlacementGroup | None" = None, kernels: Kernels = ()
@@ -153,7 +196,7 @@ class Cluster:
             if len(answers) == cpus or time.monotonic() > deadline:
                 break
         if len(answers) < cpus:
-            raise ClusterError(
+            raise GrantError(
                 f"{len(answers)} of {cpus} worker processes answered within {PATIENCE} s; "
                 "the CPU count is not in force"
             )
@@ -182,6 +225,8 @@ class Cluster:
             if seen == rows or time.monotonic() > deadline:
                 break
         if seen != rows:
+            if lost := warm - set(tallies):
+                raise LostWorkerError(_gone(lost))
             raise WorkError(
                 f"{rows} rows went through the kernel, but Ray's {len(tallies)} worker processes "
                 f"saw {seen} of them; other processes did the rest"
@@ -201,6 +246,7 @@ class Cluster:
         import ray
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+        self._demand_daemons()
         task = ray.remote(num_cpus=cpus_each, max_retries=0)(witness.answer)
         if group is not None:
             task = task.options(
@@ -213,18 +259,18 @@ class Cluster:
         return answers
 
 
-def _set_aside(cpus: int) -> "PlacementGroup":
-    """Return a placement group of *cpus* CPUs; ClusterError if they do not become free."""
-    from ray.util.placement_group import placement_group, remove_placement_group
+def _gone(workers: Iterable[Process]) -> str:
+    """Return that *workers* have ended, in words."""
+    names = ", ".join(f"process {pid} on {host}" for host, pid in sorted(workers))
+    return f"a worker of Ray's ended, and with it what it had done ({names})"
 
-    group: PlacementGroup = placement_group([{"CPU": 1}] * cpus)
-    if not group.wait(PATIENCE):
-        remove_placement_group(group)
-        raise ClusterError(
-            f"{cpus} CPUs were not free within {PATIENCE} s; "
-            "wait until the cluster's other work is done, or ask for fewer with --cpus"
-        )
-    return group
+
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether *process* works; one that was killed may wait for its parent to notice."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def hold(attempt: int) -> float:

@@ -170,10 +170,14 @@ def demand_a_call(item: pytest.Item) -> None:
 
 def is_a_sentence(error: BaseException) -> bool:
     """Tell whether *error* says by itself what is wrong, so that no frames need be shown."""
+    from rayscale.faults import FaultError
+    from rayscale.guard import LimitError
+    from rayscale.suite.attempts import FaultsError
     from rayscale.suite.check import ResultError
     from rayscale.suite.cluster import ClusterError
     from rayscale.suite.code import CodeError
     from rayscale.suite.rows import RowsError
     from rayscale.suite.stage import WorkError
 
-    return isinstance(error, ResultError | ClusterError | CodeError | RowsError | WorkError)
+    of_cases = ResultError | ClusterError | CodeError | RowsError | WorkError
+    return isinstance(error, of_cases | FaultError | FaultsError | LimitError)

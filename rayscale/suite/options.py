@@ -1,5 +1,6 @@
 """What the user asks the suite for.  Every pytest session loads this, so it imports little."""
 
+import math
 import os
 import re
 import shlex
@@ -39,6 +40,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": False,
         "help": "finish the run, or the gate, that was begun with the same options and was ended",
     },
+    "case-timeout": {
+        "metavar": "SECONDS",
+        "default": "600",
+        "help": "seconds after which a case fails that is not done, such as one that hangs; none: "
+        "no limit (default: 600)",
+    },
 }
 
 
@@ -50,6 +57,7 @@ class Asked:
     sizes: tuple[str, ...] | None
     ray_address: str | None
     timed: bool
+    case_timeout: float | None  # seconds; None: no limit
 
 
 def settle(config: pytest.Config, prefix: str) -> Asked:
@@ -65,6 +73,9 @@ def settle(config: pytest.Config, prefix: str) -> Asked:
         sizes=None if sizes is None else parse_sizes(sizes),
         ray_address=parse_address(config.getoption("rayscale_ray_address"), f"{prefix}ray-address"),
         timed=bool(only or enabled),
+        case_timeout=parse_timeout(
+            config.getoption("rayscale_case_timeout"), f"{prefix}case-timeout"
+        ),
     )
 
 
@@ -114,6 +125,25 @@ def _port(address: str) -> int:
     """Return the port in *address*, 0 where it names none."""
     _, colon, port = address.rpartition(":")
     return int(port) if colon and port.isdecimal() else 0
+
+
+def parse_timeout(text: str, option: str) -> float | None:
+    """Return the seconds in *text*; None for no limit: "none", or 0.
+
+    >>> parse_timeout("90", "--case-timeout"), parse_timeout("none", "--case-timeout")
+    (90.0, None)
+    """
+    if text == "none":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise pytest.UsageError(
+            f'{option}: "{text}" is not a time; give seconds, such as {option} 600, or none'
+        )
+    return seconds or None
 
 
 def parse_sizes(text: str) -> tuple[str, ...]:

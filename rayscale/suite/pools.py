@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayscale.parent import end_with
 from rayscale.suite import witness
-from rayscale.suite.cluster import PATIENCE, RECOUNTING, ClusterError, hold
+from rayscale.suite.cluster import PATIENCE, RECOUNTING, GrantError, hold
 from rayscale.suite.code import pools_pickler
 from rayscale.suite.environment import own_niceness
 from rayscale.suite.failing import noted, origin
@@ -167,7 +167,7 @@ class Pool:
         """Return the stage of a case, when all processes of the pool have answered."""
         answers = self.ask("", PATIENCE, kernels)
         if len(answers) != self.size:
-            raise ClusterError(
+            raise GrantError(
                 f"{len(answers)} processes of a pool of {self.size} answered within {PATIENCE} s; "
                 "the CPU count is not in force"
             )

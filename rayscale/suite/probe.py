@@ -1,7 +1,7 @@
 """A probe: what a way of running costs by itself, timed with work that is known beforehand."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale.suite.actors import ray_actors, ray_shared
+from rayscale.suite.attempts import Attempts
 from rayscale.suite.cluster import SessionCluster
 from rayscale.suite.environment import Conditions
 from rayscale.suite.neighbours import noted
@@ -112,6 +113,7 @@ class Probe:
     benchmark: BenchmarkFixture
     rounds: int
     cluster: SessionCluster
+    attempts: Attempts
 
     def __call__(self, kernel: Callable[[Rows], Rows], rows: Rows, **known: float) -> None:
         """Run *kernel* on *rows*, a row a task, once to warm up and then in the clock.
@@ -119,6 +121,11 @@ class Probe:
         *known* is saved with it: ``seconds``, the intended length of a task, say.  AssertionError
         if Ray's result is not the kernel's own.
         """
+        __tracebackhide__ = True
+        self.attempts.run(self._time, kernel, rows, known)
+
+    def _time(self, kernel: Kernel, rows: Rows, known: Mapping[str, float]) -> None:
+        __tracebackhide__ = True
         with self._set_up(kernel, len(rows)) as (run, workers):
 
             def call() -> Rows:

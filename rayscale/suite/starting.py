@@ -24,18 +24,19 @@ import psutil
 import pytest
 
 from rayscale.own_folder import marked, own_folder
-from rayscale.suite import ending, environment
-from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError
+from rayscale.suite import ending, environment, store
+from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError, is_alive
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 from rayscale.suite.ways import forget_remote_functions
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-OBJECT_STORE_BYTES = 2**30  # holds 80 MB in and 80 MB out many times over
 
 ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default that Ray 2.60 warns will come
+    # Without its GCS for 60 s, Ray ends the process that measures, and with it all timings (2.60).
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",
 }
 # Without these a cluster's processes listen on all interfaces, write a token that all users can
 # read into the home directory, run at niceness 15, and end when idle for a second (Ray 2.60).
@@ -75,17 +76,23 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
             address = ray.get_runtime_context().gcs_address
             # Ray's own handler exits inside a test, which pytest reports and goes on after.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-            yield _warm(Cluster(cpus))
+            yield _warm(Cluster(cpus, daemons=_by_name(daemons)))
         finally:
             with ending.orderly(daemons) as family:
                 handles = _handles(family)
-                if address is None:  # it has not started: nothing waits for its end
-                    ending.kill(family)
+                if address is None or not all(map(is_alive, daemons)):
+                    ending.kill(family)  # else something would wait for those that are gone
                 if address is None or _is_connected_to(address):  # else a test has ended ours
                     ray.shutdown()
                 ending.end(family)
                 for handle in handles:
                     handle.poll()
+
+
+def _by_name(daemons: Sequence[psutil.Process]) -> dict[str, psutil.Process]:
+    """Return those without which nothing goes on, by their names: others may come and go."""
+    named = {one.name(): one for one in daemons}
+    return {name: one for name, one in named.items() if name in ("gcs_server", "raylet")}
 
 
 def _is_connected_to(address: str) -> bool:
@@ -111,7 +118,7 @@ def _start(cpus: int, folder: Path, path: Sequence[str]) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            object_store_memory=OBJECT_STORE_BYTES,
+            object_store_memory=store.nbytes(store.free()),
             # Workers put each of these at the front of their path: the first comes last.
             job_config=JobConfig(_py_driver_sys_path=list(reversed(path))),
             _temp_dir=f"{folder}/ray",
@@ -267,6 +274,7 @@ def existing(
         host = _knock(address)
         bound = _on_loopback() if host in LOOPBACK else nullcontext()
         with environment.variables(ALWAYS), bound:
+            _read_environment_again()
             ray.init(
                 address=address,
                 log_to_driver=False,

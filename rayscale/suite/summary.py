@@ -47,6 +47,7 @@ def render(records: Sequence[Mapping[str, Any]], width: int, failed: Sequence[st
         parts += [_table(block), *_tables_of_pairs(block), *_lines(block, failed), ""]
     if failed:
         parts += [f"failed: {count(len(failed), 'case')}, not in this table: {', '.join(failed)}"]
+    parts += list(_repeated(records))
     has_pairs = any(case.rival for case in cases)
     notes = [*([LEGEND] if cases else []), *([IN_PAIRS] if has_pairs else [])]
     return printed(*untold, *parts, *notes, width=width)
@@ -65,6 +66,13 @@ def _sorted_out(
     if coarse := len(waiting) - len(told):
         untold.append(f"{count(coarse, 'case')} not shown: by this clock a round took no time.")
     return told, untold
+
+
+def _repeated(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Return a line for each case that was timed again, after faults of its surroundings."""
+    for record in records:
+        if reasons := record["extra_info"].get("repeated"):
+            yield f"begun again: {record['fullname']}: {'; '.join(reasons)}"
 
 
 def _lines(block: Block, failed: Sequence[str]) -> Iterator[str]:

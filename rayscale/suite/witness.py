@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rayscale import stacks
 from rayscale.suite.code import CodeError
 from rayscale.suite.environment import Conditions, conditions
 from rayscale.watching import Trace, by_name, traced
@@ -153,6 +154,7 @@ def answer(case: str, kernels: Sequence[Callable[[Any], Any]], hold: float) -> A
     call, before a case begins; the tallies of those before it are of no use any more.
     """
     stay()
+    stacks.offer()
     if not case:
         forget()
     time.sleep(hold)
