@@ -22,6 +22,7 @@ OF_RAY = {
     "TaskPlacementGroupRemoved": "the CPUs of a Ray task were taken away",
     "ActorPlacementGroupRemoved": "the CPUs of a Ray actor were taken away",
     "TaskCancelledError": "somebody cancelled a Ray task",
+    "GetTimeoutError": "Ray's processes did not answer in time",
     "RpcError": "Ray's processes could not reach each other",
 }
 FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -68,11 +68,11 @@ class Attempts:
     def _reason(self, error: Exception) -> str | None:
         """Return which fault *error* is, or comes of: a lost daemon may show itself in any way."""
         lost = self.cluster.lost if self.uses_ray else None
-        return (lost and _lost(lost)) or faults.reason(error)
+        return lost or faults.reason(error)
 
     def _demand_a_whole_cluster(self) -> None:
         if self.uses_ray and (lost := self.cluster.lost) is not None:
-            raise FaultError(_lost(lost))
+            raise FaultError(lost)
 
 
 def forget(benchmark: BenchmarkFixture, known: dict[str, Any]) -> None:
@@ -87,10 +87,6 @@ def forget(benchmark: BenchmarkFixture, known: dict[str, Any]) -> None:
     benchmark.has_error = False
     benchmark.extra_info.clear()
     benchmark.extra_info.update(known)
-
-
-def _lost(daemon: str) -> str:
-    return f"{daemon}, a process of the Ray cluster, died"
 
 
 def _sentence(name: str, reasons: list[str]) -> str:

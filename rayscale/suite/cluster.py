@@ -5,7 +5,7 @@ Ray is imported inside the functions: a session without a case of Ray's does wit
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -66,7 +66,7 @@ class SessionCluster:
 
     @property
     def lost(self) -> str | None:
-        """Which of the running cluster's own processes has ended; None if all are there."""
+        """What of the running cluster has ended, in words; None if all is there."""
         return None if self._running is None else self._running.lost
 
     def release(self) -> None:
@@ -85,12 +85,12 @@ class Cluster:
     """A running cluster, and all its processes that are known and warm.
 
     *in_turns*: two cases are set up at a time, of which one works: both have the same CPUs.
-    *daemons* are the processes that it consists of, where they are this process's to look after.
+    *ask_lost* returns what of it has ended, in words; None while all is there.
     """
 
     cpus: int
     in_turns: bool = False
-    daemons: Mapping[str, psutil.Process] = field(default_factory=dict)  # by their names
+    ask_lost: Callable[[], str | None] = lambda: None
     workers: dict[Process, Conditions] = field(default_factory=dict)
     _taken: int = 0  # CPUs of the groups that cases have
     _spare: "list[PlacementGroup]" = field(default_factory=list)  # groups that no case has
@@ -98,8 +98,8 @@ class Cluster:
 
     @property
     def lost(self) -> str | None:
-        """The name of a daemon that has ended; None if all are there."""
-        return next((name for name, one in self.daemons.items() if not is_alive(one)), None)
+        """What of it has ended, in words; None if all is there."""
+        return self.ask_lost()
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
@@ -178,7 +178,7 @@ class Cluster:
     def _demand_daemons(self) -> None:
         """Raise GrantError if the cluster has ended: who asks it waits forever (Ray 2.60)."""
         if (lost := self.lost) is not None:
-            raise GrantError(f"{lost}, a process of the Ray cluster, died")
+            raise GrantError(lost)
 
     def call_roll(
         self, cpus: int, group: "PlacementGroup | None" = None, kernels: Kernels = ()

@@ -14,8 +14,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -76,7 +77,7 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
             address = ray.get_runtime_context().gcs_address
             # Ray's own handler exits inside a test, which pytest reports and goes on after.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-            yield _warm(Cluster(cpus, daemons=_by_name(daemons)))
+            yield _warm(Cluster(cpus, ask_lost=partial(_ended, _by_name(daemons))))
         finally:
             with ending.orderly(daemons) as family:
                 handles = _handles(family)
@@ -93,6 +94,21 @@ def _by_name(daemons: Sequence[psutil.Process]) -> dict[str, psutil.Process]:
     """Return those without which nothing goes on, by their names: others may come and go."""
     named = {one.name(): one for one in daemons}
     return {name: one for name, one in named.items() if name in ("gcs_server", "raylet")}
+
+
+def _ended(daemons: Mapping[str, psutil.Process]) -> str | None:
+    """Return which of *daemons* has ended, in words."""
+    lost = next((name for name, one in daemons.items() if not is_alive(one)), None)
+    return lost and f"{lost}, a process of the Ray cluster, died"
+
+
+def _silent(address: str) -> str | None:
+    """Return that the cluster at *address* does not answer, in words."""
+    try:
+        _knock(address)
+    except OSError:
+        return f"the Ray cluster at {address} does not answer any more"
+    return None
 
 
 def _is_connected_to(address: str) -> bool:
@@ -297,7 +313,7 @@ def existing(
                 f"--rayscale-ray-address: {neediest} needs {cpus} CPUs and the cluster at "
                 f'"{address}" has {total}; choose cases that need no more, with -k'
             )
-        cluster = _warm(Cluster(cpus))
+        cluster = _warm(Cluster(cpus, ask_lost=partial(_silent, address)))
         theirs = max(worker.niceness for worker in cluster.workers.values())
         stack.enter_context(environment.niceness(theirs))
         yield cluster
