@@ -4,7 +4,7 @@ Registered by ``plugin.py`` when a session asks for rayscale.
 """
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -193,7 +193,9 @@ class Measuring:
         self._demand_ray()
         self._demand_packages()
         if self.ours and self.half is None:
-            self._sweep()
+            from rayscale import leftovers
+
+            self._say(leftovers.sweep())
         self._try_existing_cluster()
         if self.ours and self.keeping is not None:
             self.keeping.demand_room()
@@ -207,12 +209,9 @@ class Measuring:
             words = [str(word) for word in self.config.invocation_params.args]
             demand_own_root(self.config, words, (), is_asked_for=True)
 
-    def _sweep(self) -> None:
-        """Remove what killed sessions have left, and say so."""
-        from rayscale import leftovers
-
+    def _say(self, sentences: Iterable[str]) -> None:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        for sentence in leftovers.sweep():
+        for sentence in sentences:
             if terminal is not None:
                 terminal.write_line(f"rayscale: {sentence}")
 
@@ -265,6 +264,7 @@ class Measuring:
         address = self.asked.ray_address
         if address is None or neediest is None or not items.cpus_needed(neediest):
             return
+        from rayscale.suite.admission import doubt
         from rayscale.suite.cluster import ClusterError
         from rayscale.suite.starting import existing
 
@@ -274,6 +274,7 @@ class Measuring:
                 pass
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
+        self._say(filter(None, [doubt(address)]))
 
     def _show_a_live_line(self, keeping: "Keeping") -> None:
         from rayscale.saved.pace import last_times

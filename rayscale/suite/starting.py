@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -26,11 +26,16 @@ import pytest
 
 from rayscale.own_folder import marked, own_folder
 from rayscale.suite import ending, environment, store
+from rayscale.suite.admission import (
+    AdmissionError,
+    admitted,
+    host_of,
+    is_loopback,
+    read_environment_again,
+)
 from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError, is_alive
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 from rayscale.suite.ways import forget_remote_functions
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -66,7 +71,7 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
     with ExitStack() as stack:
         stack.enter_context(_handlers_kept())  # first: until the folder is gone
         folder = stack.enter_context(own_folder(where=_short_folder()))
-        stack.callback(_read_environment_again)  # it is the project's own by then
+        stack.callback(read_environment_again)  # it is the project's own by then
         stack.callback(forget_remote_functions)
         try:
             with _ctrl_c_deferred(), _sigterm_interrupts():
@@ -127,7 +132,7 @@ def _start(cpus: int, folder: Path, path: Sequence[str]) -> None:
     wanted |= marked(folder)
     with environment.variables(wanted), _on_loopback():
         os.environ.pop("RAY_AUTH_TOKEN_PATH", None)  # until the end of these variables
-        _read_environment_again()
+        read_environment_again()
         ray.init(
             address="local",
             num_cpus=cpus,
@@ -171,17 +176,6 @@ def _python_path(path: Sequence[str]) -> dict[str, str]:
 def _allocator() -> dict[str, str]:
     """Return what gives workers this process's allocator settings, if it has any."""
     return {name: os.environ[name] for name in FIXED_ALLOCATOR if name in os.environ}
-
-
-def _read_environment_again() -> None:
-    """Have Ray's C++ side read its environment again, settings and token."""
-    from ray._raylet import (  # type: ignore[attr-defined]  # it is in C++, and has no types
-        AuthenticationTokenLoader,
-        Config,
-    )
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _demand_no_other_use_of_ray() -> None:
@@ -286,26 +280,10 @@ def existing(
     import ray
 
     _demand_no_other_use_of_ray()
-    try:
-        host = _knock(address)
-        bound = _on_loopback() if host in LOOPBACK else nullcontext()
-        with environment.variables(ALWAYS), bound:
-            _read_environment_again()
-            ray.init(
-                address=address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env=_shipped(packages) | {"env_vars": ONE_THREAD | _allocator()},
-            )
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ClusterError(
-            f'--rayscale-ray-address: no Ray cluster to be reached at "{address}" ({reason}); '
-            "start one with 'ray start --head', or leave the option out for a private one; a "
-            "cluster that asks for a token is reached with RAY_AUTH_MODE=token in the environment"
-        ) from error
     with ExitStack() as stack:
+        stack.callback(read_environment_again)  # it is the project's own by then
         stack.callback(forget_remote_functions)
+        _connect(address, packages)
         stack.callback(ray.shutdown)
         total = int(ray.cluster_resources().get("CPU", 0))
         if total < cpus:
@@ -319,15 +297,46 @@ def existing(
         yield cluster
 
 
+def _connect(address: str, packages: Sequence[str]) -> None:
+    """Connect Ray to the cluster at *address*; ClusterError if it cannot be."""
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(environment.variables(ALWAYS))
+            if is_loopback(host_of(address)):
+                stack.enter_context(_on_loopback())
+            if _knock(address):
+                stack.enter_context(admitted(address))
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env=_shipped(packages) | {"env_vars": ONE_THREAD | _allocator()},
+            )
+    except AdmissionError as error:
+        raise ClusterError(
+            f'--rayscale-ray-address: the cluster at "{address}" does not let this session in: '
+            f"{error}"
+        ) from error
+    except (OSError, RuntimeError, ValueError, RayError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ClusterError(
+            f'--rayscale-ray-address: no Ray cluster to be reached at "{address}" ({reason}); '
+            "start one with 'ray start --head', or leave the option out for a private one"
+        ) from error
+
+
 def _shipped(packages: Sequence[str]) -> dict[str, Any]:
     """Return what ships *packages* with the job; Ray 2.60 fails at an empty list of them."""
     return {"py_modules": list(packages)} if packages else {}
 
 
-def _knock(address: str) -> str:
-    """Return the host; OSError if nothing listens at HOST:PORT: Ray would try for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    host = host.strip("[]")
-    if port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=PATIENCE / 10).close()
-    return host
+def _knock(address: str) -> bool:
+    """Tell whether it is HOST:PORT; OSError if nothing listens there: Ray would try for minutes."""
+    if not (host := host_of(address)):
+        return False
+    port = int(address.rpartition(":")[2])
+    socket.create_connection((host, port), timeout=PATIENCE / 10).close()
+    return True

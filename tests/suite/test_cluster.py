@@ -10,10 +10,9 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,9 +35,17 @@ from rayscale.suite.stage import WorkError
 from rayscale.suite.ways import ray_blocks
 from rayscale.suite.witness import Answer, Tally, Witnessed
 from rayscale.surroundings.presence import present
+from tests.clusters import (
+    LOOPBACK,
+    Foreign,
+    alive,
+    end,
+    foreign_cluster,
+    short_folder,
+    wait_until,
+)
 from tests.projects import PATIENCE, PLAIN, QUICK, ROOT, at_once, surroundings
 
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 SIGNALS = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
 EXIT_CODES = {"pass": 0, "fail": 1, "interrupt": 2, "terminate": 2}
 MARK = "RAYSCALE_TEST"  # the variable by which the processes of a run are found
@@ -96,36 +103,11 @@ class Watched:
     left: list[str]
 
 
-@dataclass(frozen=True)
-class Foreign:
-    """A Ray cluster of two CPUs that somebody else has started."""
-
-    address: str
-    family: list[psutil.Process]
-
-
 def command(project: Path, storage: Path, *arguments: str) -> list[str]:
     """Return how to time small cases of *project*, from whatever folder, and save to *storage*."""
     ours = (*PLAIN, f"--benchmark-storage={storage}", str(project / "benchmarks"))
     what = ("--benchmark-only", "--sizes=small", QUICK, *arguments)
     return [sys.executable, "-c", HEEDING, *ours, *what]
-
-
-def wait_until(event: Callable[[], bool], what: str) -> None:
-    """Return once *event* is there; TimeoutError, saying *what* was waited for, if it is not."""
-    deadline = time.monotonic() + PATIENCE
-    while not event():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not seen within {PATIENCE} s: {what}")
-        time.sleep(0.02)
-
-
-def alive(process: psutil.Process) -> bool:
-    """Tell whether *process* has not ended; one that has may wait for its parent to notice."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def marked(mark: str) -> Iterator[psutil.Process]:
@@ -134,14 +116,6 @@ def marked(mark: str) -> Iterator[psutil.Process]:
         with suppress(psutil.Error):  # it is gone by now, or another user's
             if alive(process) and process.environ().get(MARK) == mark:
                 yield process
-
-
-def end(processes: list[psutil.Process]) -> None:
-    """Kill those of *processes* that still live."""
-    left = [process for process in processes if alive(process)]
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=PATIENCE)
 
 
 def of_each(family: Iterable[psutil.Process], fact: Callable[[psutil.Process], Fact]) -> list[Fact]:
@@ -163,14 +137,6 @@ def shared_memory(process: psutil.Process) -> set[str]:
     """Return the files in shared memory that *process* has mapped; others' are there, too."""
     where = "/dev/shm/"  # noqa: S108 - nothing is written there
     return {one.path for one in process.memory_maps() if one.path.startswith(where)}
-
-
-@contextmanager
-def short_folder() -> Iterator[Path]:
-    """Make a folder with a short name, for a while: a socket's path may have 107 characters."""
-    # Who has just been killed may still write into it.
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="t", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
@@ -281,29 +247,8 @@ def watched(watching: dict[str, Future[Watched]], ending: str) -> Watched:
 @pytest.fixture(scope="module")
 def foreign() -> Iterator[Foreign]:
     """Return a cluster of two CPUs on loopback, made by ``ray start``; it ends with the tests."""
-    where = ("--port=0", "--node-ip-address=127.0.0.1")
-    what = ("--head", "--block", "--num-cpus=2", "--include-dashboard=false")
-    with short_folder() as folder, (folder / "output").open("w+") as output:
-        head = psutil.Popen(
-            [
-                *(Path(sys.executable).with_name("ray"), "start"),
-                *(*what, *where, f"--temp-dir={folder / 'ray'}"),
-            ],
-            env=surroundings(HOME=str(folder), **LOOPBACK),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        family: list[psutil.Process] = [head]
-        try:
-            started = folder / "output"
-            wait_until(lambda: "Ray runtime started" in started.read_text(), "a Ray cluster")
-            family += head.children(recursive=True)
-            yield Foreign((folder / "ray" / "ray_current_cluster").read_text(), family)
-        finally:
-            head.terminate()
-            psutil.wait_procs(family, timeout=PATIENCE)
-            end(family)
-            head.wait()
+    with foreign_cluster() as started:
+        yield started
 
 
 def run_on(address: str, storage: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -622,7 +567,6 @@ def test_existing_cluster_that_does_not_answer_is_refused(tmp_path: Path) -> Non
     assert done.returncode == 4
     assert re.fullmatch(
         rf'ERROR: --rayscale-ray-address: no Ray cluster to be reached at "{address}" \(.*\); '
-        "start one with 'ray start --head', or leave the option out for a private one; a cluster "
-        "that asks for a token is reached with RAY_AUTH_MODE=token in the environment",
+        "start one with 'ray start --head', or leave the option out for a private one",
         error(done),
     )
