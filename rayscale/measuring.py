@@ -4,8 +4,8 @@ Registered by ``plugin.py`` when a session asks for rayscale.
 """
 
 import os
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -193,6 +193,7 @@ class Measuring:
         self._demand_ray()
         self._demand_packages()
         if self.ours and self.half is None:
+            self.config.add_cleanup(self._heed_sigterm())
             from rayscale import leftovers
 
             self._say(leftovers.sweep())
@@ -208,6 +209,14 @@ class Measuring:
         if self.ours:
             words = [str(word) for word in self.config.invocation_params.args]
             demand_own_root(self.config, words, (), is_asked_for=True)
+
+    def _heed_sigterm(self) -> Callable[[], None]:
+        """Have SIGTERM end the session as Ctrl-C does; return what sets that back."""
+        from rayscale.own_folder import sigterm_heeded
+
+        stack = ExitStack()
+        stack.enter_context(sigterm_heeded())
+        return stack.close
 
     def _say(self, sentences: Iterable[str]) -> None:
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -476,11 +485,21 @@ class Measuring:
                 report.longrepr = str(call.excinfo.value)
         return report
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """End the cluster before anything is saved or shown; both are done after Ctrl-C, too."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        """End the cluster before anything is saved and shown.
+
+        A first Ctrl-C, or SIGTERM, waits for all of that: what was measured is not lost.
+        """
+        from rayscale.suite.ending import interrupts_wait
+
         try:
             self.stop_cluster()
+        except KeyboardInterrupt:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+        try:
+            with interrupts_wait() if self.half is None else nullcontext():
+                yield
         except KeyboardInterrupt:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
 

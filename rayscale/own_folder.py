@@ -67,7 +67,7 @@ def own_folder(kind: str = "", where: str | None = None) -> Iterator[Path]:
     Only this user may enter it.  SIGTERM, which would end this process at once, interrupts it
     meanwhile, as Ctrl-C does; a handler that somebody else has set stays.
     """
-    with _sigterm_heeded():
+    with sigterm_heeded():
         folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{kind}", dir=where))
         try:
             (folder / OWNER).write_text(json.dumps(asdict(Owner.here())), encoding="utf-8")
@@ -79,7 +79,7 @@ def own_folder(kind: str = "", where: str | None = None) -> Iterator[Path]:
 
 
 @contextmanager
-def _sigterm_heeded() -> Iterator[None]:
+def sigterm_heeded() -> Iterator[None]:
     """Have SIGTERM raise KeyboardInterrupt, where nobody handles it."""
     unhandled = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     if not unhandled or threading.current_thread() is not threading.main_thread():

@@ -248,7 +248,7 @@ def test_folder_that_cannot_be_removed_is_named(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent")
 @pytest.mark.parametrize("pool", ["own_processes", "joblibs_processes"])
 def test_processes_of_a_pool_end_with_a_killed_session(pool: str) -> None:
-    """They would wait for work for ever."""
+    """They would wait for work for ever.  And they have no port: nobody reaches them."""
     session = subprocess.Popen(
         [sys.executable, "-c", POOL, pool],
         stdin=subprocess.PIPE,
@@ -256,6 +256,8 @@ def test_processes_of_a_pool_end_with_a_killed_session(pool: str) -> None:
         text=True,
     )
     processes = [psutil.Process(int(one)) for one in said(session)]
+    family = [psutil.Process(session.pid), *processes]
+    assert [one.net_connections("inet") for one in family] == [[], [], []]
     kill(session)
 
     _, left = psutil.wait_procs(processes, timeout=PATIENCE)

@@ -126,7 +126,7 @@ def run(ending: str, moment: float, mark: str, folder: Path) -> Session:
         *(f"--benchmark-storage={folder / 'results'}", str(ROOT / "benchmarks")),
         *("-m", "not ways and not overhead"),
     ]
-    own = os.environ | {SOAK: mark, "TMPDIR": str(folder / "temporary")}
+    own = os.environ | {SOAK: mark, "TMPDIR": str(folder / "t")}
     with (folder / "output").open("w+") as output:
         process = psutil.Popen(words, cwd=ROOT, env=own, stdout=output, stderr=subprocess.STDOUT)
         try:
@@ -141,7 +141,7 @@ def run(ending: str, moment: float, mark: str, folder: Path) -> Session:
     orderly = code in EXIT_CODES[ending] and not _has_traceback(said)
     if not orderly:
         click.echo(said[-6000:])
-    return Session(ending, moment, code, look(mark, folder / "temporary"), orderly)
+    return Session(ending, moment, code, look(mark, folder / "t"), orderly)
 
 
 def _has_traceback(said: str) -> bool:
@@ -167,9 +167,10 @@ def main(sessions: int, seed: int, seconds: float) -> None:
     """Run the sessions, show each, and end with 1 if anything stayed."""
     draw, mark, begun = random.Random(seed), uuid4().hex, time.monotonic()
     seen: list[Session] = []
-    with tempfile.TemporaryDirectory(prefix="rayscale-soak-", dir="/tmp") as name:
+    # A short name: else Ray's folder is put elsewhere, for a socket's path may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as name:
         folder = Path(name)
-        (folder / "temporary").mkdir()
+        (folder / "t").mkdir()
         while len(seen) < sessions and time.monotonic() - begun < seconds:
             ending = draw.choice(list(ENDINGS))
             seen.append(run(ending, draw.uniform(0.5, LONGEST), mark, folder))

@@ -57,6 +57,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 """
 
+# A client of the cluster at an address: it asks for a list of keys.
+CLIENT = """
+import sys
+from ray._raylet import GcsClient
+GcsClient(address=sys.argv[1]).internal_kv_keys(b"", None, 5)
+"""
+
 # What the timer does in a copy of the project: it says that it runs, and waits to be seen.
 STAGE = '''
 
@@ -91,6 +98,8 @@ class Seen:
     shared_memory: set[str]  # the files there that its processes have mapped
     command_lines: list[str]
     tokens: set[str]
+    refused: list[bool]  # clients without a token, and with a wrong one
+    files_with_token: list[str]  # of all that the run writes, by then
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,7 @@ class Watched:
     exit_code: int
     output: str
     left: list[str]
+    files_with_token: list[str]  # of all that is kept
 
 
 def command(project: Path, storage: Path, *arguments: str) -> list[str]:
@@ -128,9 +138,34 @@ def of_each(family: Iterable[psutil.Process], fact: Callable[[psutil.Process], F
 
 
 def listens_on(process: psutil.Process) -> list[str]:
-    """Return the addresses on which *process* waits for connections."""
-    connections = process.net_connections(kind="inet")
-    return [one.laddr.ip for one in connections if one.status == psutil.CONN_LISTEN]
+    """Return the addresses on which *process* waits for connections, or gets datagrams."""
+    return [
+        one.laddr.ip
+        for one in process.net_connections(kind="inet")  # TCP and UDP, of both versions of IP
+        if one.status == psutil.CONN_LISTEN or (one.type == socket.SOCK_DGRAM and one.laddr)
+    ]
+
+
+def files_with(text: str, folder: Path) -> list[str]:
+    """Return the files below *folder* that hold *text*, and those whose path does."""
+    return [
+        str(path)
+        for path in folder.rglob("*")
+        if text in str(path) or (path.is_file() and text.encode() in path.read_bytes())
+    ]
+
+
+def is_refused(address: str, **variables: str) -> bool:
+    """Tell whether the cluster at *address* does not take a client of these *variables*."""
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENT, address],
+        env=surroundings(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    return "AuthenticationError" in done.stderr
 
 
 def shared_memory(process: psutil.Process) -> set[str]:
@@ -184,6 +219,13 @@ def look_at(driver: psutil.Process, stage: Path) -> Seen:
     assert alive(driver), (stage / "output").read_text()
     workers = [psutil.Process(int(note.name.removeprefix("runs-"))) for note in notes()]
     family = [driver, *driver.children(recursive=True)]
+    token = workers[0].environ()["RAY_AUTH_TOKEN"]
+    (address,) = {
+        word.partition("=")[2]
+        for process in family
+        for word in process.cmdline()
+        if word.startswith("--gcs-address=")
+    }
     return Seen(
         family=family,
         workers=workers,
@@ -195,6 +237,11 @@ def look_at(driver: psutil.Process, stage: Path) -> Seen:
         shared_memory=set().union(*of_each(family, shared_memory)),
         command_lines=[" ".join(line) for line in of_each(family, psutil.Process.cmdline)],
         tokens={process.environ()["RAY_AUTH_TOKEN"] for process in workers},
+        refused=[
+            is_refused(address, RAY_AUTH_MODE="disabled"),
+            is_refused(address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token[::-1]),
+        ],
+        files_with_token=files_with(token, stage),
     )
 
 
@@ -218,10 +265,11 @@ def watch(project: Path, ending: str) -> Watched:
             exit_code = driver.wait(PATIENCE)
             shared = [file for file in seen.shared_memory if Path(file).exists()]
             left = [*left_by(mark, stage, seen.family), *shared]
+            kept = [found for token in seen.tokens for found in files_with(token, stage)]
         finally:
             end([driver, *marked(mark)])
             driver.wait()
-        return Watched(seen, exit_code, (stage / "output").read_text(), left)
+        return Watched(seen, exit_code, (stage / "output").read_text(), left, kept)
 
 
 @pytest.fixture(scope="module")
@@ -416,6 +464,14 @@ def test_private_cluster_keeps_its_token_to_itself(watched: Watched) -> None:
 
     assert len(token) == 64  # 32 bytes in hexadecimal digits
     assert not any(token in line for line in watched.seen.command_lines)
+    assert watched.seen.files_with_token == []
+    assert watched.files_with_token == []  # the saved run and the output, at the end
+    assert token not in watched.output
+
+
+def test_private_cluster_takes_no_strangers(watched: Watched) -> None:
+    """Another user of the machine, who reaches loopback too, has no token and is refused."""
+    assert watched.seen.refused == [True, True]
 
 
 def test_private_cluster_ends_as_it_should(watched: Watched, ending: str) -> None:
