@@ -197,17 +197,29 @@ def _line(session: Session) -> str:
 
 
 def _conclude(seen: list[Session]) -> None:
-    """Say what stayed after which ending; a killed session may leave something for the next."""
+    """Say what stayed after which ending; what a killed session leaves is not counted."""
     endings = Counter(one.ending for one in seen)
-    stayed = Counter(one.ending for one in seen if one.left)
+    stayed = Counter(one.ending for one in _with_leftovers(seen))
     loud = Counter(one.ending for one in seen if not one.is_orderly)
     for ending, number in endings.items():
         click.echo(
             f"{ending}: {number} sessions, something left after {stayed[ending]}, not in order "
             f"{loud[ending]}"
         )
-    bad = stayed.total() - stayed["SIGKILL"] + loud.total()
-    sys.exit(1 if bad or seen[-1].left else 0)
+    sys.exit(1 if stayed or loud else 0)
+
+
+def _with_leftovers(seen: list[Session]) -> Iterator[Session]:
+    """Return the sessions after which something was there that should not be.
+
+    What a killed one leaves is there until the next one begins to measure: one that ends by itself
+    has done so.
+    """
+    owed = False
+    for one in seen:
+        owed = one.ending == "SIGKILL" or (owed and one.ending != "by itself")
+        if one.left and not owed:
+            yield one
 
 
 if __name__ == "__main__":
