@@ -8,6 +8,7 @@ is ``Expired`` then.  Where that does not help, it kills this process and its ch
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from itertools import count
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -42,17 +43,19 @@ class LimitError(Exception):
 class Guard:
     """Ends what takes longer than *limit* seconds; None: nothing does.
 
-    *stderr* is a descriptor for the last words of a process that has to be killed.
+    *folder* is for what processes write meanwhile, an empty one that somebody else removes;
+    *stderr* a descriptor for the last words of a process that has to be killed.
     """
 
     limit: float | None
+    folder: Path
     stderr: int
     _stack: ExitStack = field(default_factory=ExitStack, init=False)
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
-    _folder: str = field(default="", init=False)
     _watch: Watch | None = field(default=None, init=False)
     _settling: bool = field(default=False, init=False)  # whether a late SIGINT may still come
-    _numbers: Iterator[int] = field(default_factory=count, init=False)
+    _token: str = field(default_factory=partial(secrets.token_hex, 4), init=False)
+    _begun: int = field(default=0, init=False)  # how much was limited before
 
     def __enter__(self) -> Self:
         """Begin at once, and not with the first case."""
@@ -85,6 +88,12 @@ class Guard:
                 self.suspend()
 
     @property
+    def file(self) -> Path:
+        """Where the stacks go of what is limited now, or next: a file of their own, which stays."""
+        name = f"stacks-{os.getpid()}-{self._token}-{self._begun}.txt"
+        return Path(tempfile.gettempdir(), name)
+
+    @property
     def has_acted(self) -> bool:
         """Whether the time of what is done now is over, and the guard has acted."""
         return self._watch is not None and Path(self._watch.file).exists()
@@ -105,6 +114,7 @@ class Guard:
     def suspend(self) -> None:
         """Count no more; return when the guard knows."""
         self._settling, self._watch = self.has_acted, None
+        self._begun += 1
         self._tell(None)
         if self._settling and self._process is not None and self._process.stdout is not None:
             self._process.stdout.readline()
@@ -118,15 +128,12 @@ class Guard:
     def _begin(self, what: str, limit: float) -> None:
         if self._process is None:
             self._process = self._start()
-        name = f"stacks-{os.getpid()}-{next(self._numbers)}-{Path(self._folder).name}.txt"
-        self._watch = Watch(what, limit, str(Path(tempfile.gettempdir(), name)), self._folder)
+        self._watch = Watch(what, limit, str(self.file), str(self.folder))
         self._tell(self._watch)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         """Start the guard, and wait until it stands ready: it shall not do so beside a case."""
-        own = tempfile.TemporaryDirectory(prefix="rayscale-")
-        self._folder = self._stack.enter_context(own)
-        os.environ[stacks.FOLDER] = self._folder
+        os.environ[stacks.FOLDER] = str(self.folder)
         self._stack.callback(os.environ.pop, stacks.FOLDER, None)
         stacks.offer()
         self._stack.callback(stacks.withdraw)

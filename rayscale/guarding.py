@@ -7,7 +7,6 @@ write any more, it ends.
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 import time
@@ -101,7 +100,6 @@ def _kill(parent: psutil.Process, watch: Watch) -> None:
     """Kill *parent* and all that it has started, and say so in its place."""
     family = [one for one in _children(parent) if one.pid != os.getpid()]
     _send([parent, *family], signal.SIGKILL)
-    shutil.rmtree(watch.folder, ignore_errors=True)
     print(f"rayscale: {watch.sentence}; the run was ended with it", file=sys.stderr, flush=True)  # noqa: T201 - the process that would say it is gone
 
 

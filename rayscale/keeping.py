@@ -21,8 +21,16 @@ if TYPE_CHECKING:
 class Keeping:
     """What one session has measured, and its hooks."""
 
-    def __init__(self, config: pytest.Config, is_ours: Callable[[pytest.Item], bool]) -> None:
-        """Keep a run of the items that *is_ours* says."""
+    def __init__(
+        self,
+        config: pytest.Config,
+        is_ours: Callable[[pytest.Item], bool],
+        stacks: Callable[[], str],
+    ) -> None:
+        """Keep a run of the items that *is_ours* says.
+
+        *stacks* names the file that says where the next of them stood, should its time run out.
+        """
         self.config = config
         self.is_ours = is_ours
         self.measured: list[Any] = []  # pytest-benchmark's records of the tests that passed
@@ -30,7 +38,7 @@ class Keeping:
         self.file: Path | None = None
         self.noticing = Noticing()
         self.warnings: list[str] = []  # of what could not be saved
-        self.resuming = Resuming(config, lambda: self.folder, is_ours)
+        self.resuming = Resuming(config, lambda: self.folder, is_ours, stacks)
         config.pluginmanager.register(self.resuming, "rayscale-resuming")
 
     @cached_property

@@ -93,7 +93,7 @@ class Measuring:
         if self.asked.timed:
             from rayscale.keeping import Keeping
 
-            self.keeping = Keeping(config, items.is_ours)
+            self.keeping = Keeping(config, items.is_ours, lambda: str(self._guarding().file))
             config.pluginmanager.register(self.keeping, "rayscale-keeping")
 
     def _refuse_options_of_a_gate(self) -> None:
@@ -275,7 +275,7 @@ class Measuring:
             return
         from rayscale.suite.admission import doubt
         from rayscale.suite.cluster import ClusterError
-        from rayscale.suite.starting import existing
+        from rayscale.suite.connecting import existing
 
         try:
             needed = items.cpus_needed(neediest)
@@ -347,9 +347,13 @@ class Measuring:
         """Return what ends a case that hangs."""
         if self.guard is None:
             from rayscale.guard import Guard
+            from rayscale.own_folder import own_folder
 
-            self.guard = Guard(self.asked.case_timeout, self.stderr)
-            self.config.add_cleanup(self.guard.stop)
+            stack = ExitStack()
+            folder = stack.enter_context(own_folder("stacks-"))
+            self.guard = Guard(self.asked.case_timeout, folder, self.stderr)
+            stack.callback(self.guard.stop)
+            self.config.add_cleanup(stack.close)
         return self.guard
 
     def _show(self, line: str) -> None:
@@ -407,7 +411,7 @@ class Measuring:
         In a gate both sessions' cases take its CPUs in turn, and its workers have no path to either
         copy: code comes to them by value.
         """
-        from rayscale.suite import starting, store
+        from rayscale.suite import connecting, starting, store
 
         if self.asked.ray_address is None and (text := store.warning(store.free())) is not None:
             self._show(text)
@@ -416,7 +420,7 @@ class Measuring:
         begun = (
             starting.private(cpus, hidden)
             if self.asked.ray_address is None
-            else starting.existing(self.asked.ray_address, cpus, packages=self._packages())
+            else connecting.existing(self.asked.ray_address, cpus, packages=self._packages())
         )
         with begun as cluster:
             cluster.in_turns = self.half is not None

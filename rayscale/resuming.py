@@ -61,11 +61,16 @@ class Resuming:
         config: pytest.Config,
         folder: Callable[[], Path],
         is_ours: Callable[[pytest.Item], bool],
+        stacks: Callable[[], str],
     ) -> None:
-        """Write a journal in *folder*, from the first case on; *is_ours* says what is saved."""
+        """Write a journal in *folder*, from the first case on; *is_ours* says what is saved.
+
+        *stacks* names the file that says where the next of them stood, should its time run out.
+        """
         self.config = config
         self.folder = folder
         self.is_ours = is_ours
+        self.stacks = stacks
         self.is_asked_for = bool(config.getoption("rayscale_resume"))
         self.before: Unfinished | None = None  # the run that is finished here
         self.restored: dict[str, Restored] = {}  # what earlier processes have timed
@@ -169,7 +174,8 @@ class Resuming:
             return
         if self.before is not None and (why := ended(self.before, item.nodeid)):
             pytest.fail(f"{item.name} {why}", pytrace=False)
-        self._write(journal.Running(item.nodeid))
+        stacks = self.stacks() if suite_items.is_ours(item) else None
+        self._write(journal.Running(item.nodeid, stacks))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

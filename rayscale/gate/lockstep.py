@@ -377,7 +377,9 @@ def run(request: Request, say: Callable[[str, Any], None], hear: Callable[[], bo
 
     The guard begins first: so both worlds have its handler of SIGINT, and its folder for stacks.
     """
-    guard = Guard(request.case_timeout, stderr=2)
+    folder = Path("stacks").resolve()  # in the gate's own folder
+    folder.mkdir(exist_ok=True)  # by an earlier loading
+    guard = Guard(request.case_timeout, folder, stderr=2)
     with guard.heeded(), guard:
         _load(request, guard, say, hear)
 

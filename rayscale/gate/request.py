@@ -15,7 +15,6 @@ from rayscale.writable import why_no_file
 
 # Below, the layout of a copy in memory, up to 2.9 % of a short call, passes for a slowdown.
 LEAST_TOLERANCE, SAFE_TOLERANCE = 0.02, 0.05
-LONGEST = 1e9  # seconds: 30 years
 PAGE = "GITHUB_STEP_SUMMARY"  # names the file that CI shows as a page
 SEEDS = 2**64  # what is drawn, and printed
 
@@ -111,12 +110,9 @@ def _share(option: str, text: str) -> float:
 
 def _seconds(option: str, text: str) -> float:
     try:
-        seconds = float(text) if text.isascii() else 0.0
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= LONGEST:
-        raise pytest.UsageError(f"{option}: {quoted(text)} is not a time; give seconds, above 0")
-    return seconds
+        return parse_seconds(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"{option}: {error}") from error
 
 
 def _seed(text: str | None) -> int:

@@ -1,6 +1,5 @@
 """What the user asks the suite for.  Every pytest session loads this, so it imports little."""
 
-import math
 import os
 import re
 import shlex
@@ -12,6 +11,7 @@ import pytest
 
 from rayscale.clocks import counts_waiting, timer_of, without_waiting
 from rayscale.quoting import quoted
+from rayscale.seconds import parse_seconds
 
 ADDRESS = (
     r"[!-~]{1,500}"  # printable, and no space: what Ray takes, such as auto or ray://HOST:PORT
@@ -128,7 +128,7 @@ def _port(address: str) -> int:
 
 
 def parse_timeout(text: str, option: str) -> float | None:
-    """Return the seconds in *text*; None for no limit: "none", or 0.
+    """Return the seconds in *text*; None for no limit: "none".
 
     >>> parse_timeout("90", "--case-timeout"), parse_timeout("none", "--case-timeout")
     (90.0, None)
@@ -136,14 +136,9 @@ def parse_timeout(text: str, option: str) -> float | None:
     if text == "none":
         return None
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < math.inf:
-        raise pytest.UsageError(
-            f'{option}: "{text}" is not a time; give seconds, such as {option} 600, or none'
-        )
-    return seconds or None
+        return parse_seconds(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"{option}: {error}, or none") from error
 
 
 def parse_sizes(text: str) -> tuple[str, ...]:

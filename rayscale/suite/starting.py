@@ -1,4 +1,4 @@
-"""How a cluster starts and ends: a private one, which leaves nothing behind, or one that is there.
+"""How a private cluster starts and ends, and leaves nothing behind.
 
 A project's own tests may use Ray in the same process, before ours and after; so all that is set for
 our cluster is set for its start alone.  Ray's C++ side reads its environment when it is imported
@@ -10,7 +10,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,21 +18,14 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import psutil
 import pytest
 
 from rayscale.own_folder import marked, own_folder
 from rayscale.suite import ending, environment, store
-from rayscale.suite.admission import (
-    AdmissionError,
-    admitted,
-    host_of,
-    is_loopback,
-    read_environment_again,
-)
-from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError, is_alive
+from rayscale.suite.admission import read_environment_again
+from rayscale.suite.cluster import Cluster, ClusterError, is_alive
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 from rayscale.suite.ways import forget_remote_functions
 
@@ -63,7 +55,7 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
     """
     import ray
 
-    _demand_no_other_use_of_ray()
+    demand_no_other_use_of_ray()
     driver = psutil.Process()
     others = set(driver.children())
     daemons: list[psutil.Process] = []
@@ -82,7 +74,7 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
             address = ray.get_runtime_context().gcs_address
             # Ray's own handler exits inside a test, which pytest reports and goes on after.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-            yield _warm(Cluster(cpus, ask_lost=partial(_ended, _by_name(daemons))))
+            yield warm(Cluster(cpus, ask_lost=partial(_ended, _by_name(daemons))))
         finally:
             with ending.orderly(daemons) as family:
                 handles = _handles(family)
@@ -107,15 +99,6 @@ def _ended(daemons: Mapping[str, psutil.Process]) -> str | None:
     return lost and f"{lost}, a process of the Ray cluster, died"
 
 
-def _silent(address: str) -> str | None:
-    """Return that the cluster at *address* does not answer, in words."""
-    try:
-        _knock(address)
-    except OSError:
-        return f"the Ray cluster at {address} does not answer any more"
-    return None
-
-
 def _is_connected_to(address: str) -> bool:
     import ray
 
@@ -128,9 +111,9 @@ def _start(cpus: int, folder: Path, path: Sequence[str]) -> None:
     from ray.job_config import JobConfig
 
     token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    wanted = ALWAYS | PRIVATE | token | ONE_THREAD | _allocator() | _python_path(path)
+    wanted = ALWAYS | PRIVATE | token | ONE_THREAD | allocator() | _python_path(path)
     wanted |= marked(folder)
-    with environment.variables(wanted), _on_loopback():
+    with environment.variables(wanted), on_loopback():
         os.environ.pop("RAY_AUTH_TOKEN_PATH", None)  # until the end of these variables
         read_environment_again()
         ray.init(
@@ -148,7 +131,7 @@ def _start(cpus: int, folder: Path, path: Sequence[str]) -> None:
 
 
 @contextmanager
-def _on_loopback() -> Iterator[None]:
+def on_loopback() -> Iterator[None]:
     """Have Ray bind to 127.0.0.1, and take that for an address: it asked when it was imported.
 
     Otherwise it listens on all interfaces, and writes this machine's address for 127.0.0.1.
@@ -173,12 +156,13 @@ def _python_path(path: Sequence[str]) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(one for one in known if one in path)}
 
 
-def _allocator() -> dict[str, str]:
+def allocator() -> dict[str, str]:
     """Return what gives workers this process's allocator settings, if it has any."""
     return {name: os.environ[name] for name in FIXED_ALLOCATOR if name in os.environ}
 
 
-def _demand_no_other_use_of_ray() -> None:
+def demand_no_other_use_of_ray() -> None:
+    """Raise ClusterError if somebody else uses Ray in this process."""
     import ray
 
     if ray.is_initialized():
@@ -253,7 +237,7 @@ def _handles(processes: Sequence[psutil.Process]) -> list[subprocess.Popen[bytes
     ]
 
 
-def _warm(cluster: Cluster) -> Cluster:
+def warm(cluster: Cluster) -> Cluster:
     """Have one worker per CPU started before any case needs it."""
     cluster.call_roll(cluster.cpus)
     return cluster
@@ -266,77 +250,3 @@ def _short_folder() -> str | None:
     """
     roomy = len(os.fsencode(tempfile.gettempdir())) <= 107 - 86
     return None if roomy else "/tmp"  # noqa: S108 - a folder of mode 0700 is made in it
-
-
-@contextmanager
-def existing(
-    address: str, cpus: int, neediest: str = "a case", packages: Sequence[str] = ()
-) -> Iterator[Cluster]:
-    """Connect to the cluster at *address*; *packages*, files or folders, are shipped with the job.
-
-    This process takes on the workers' niceness for the time, where it may.  ClusterError if nothing
-    answers at *address*, or it has fewer than the *cpus* CPUs that the *neediest* case needs.
-    """
-    import ray
-
-    _demand_no_other_use_of_ray()
-    with ExitStack() as stack:
-        stack.callback(read_environment_again)  # it is the project's own by then
-        stack.callback(forget_remote_functions)
-        _connect(address, packages)
-        stack.callback(ray.shutdown)
-        total = int(ray.cluster_resources().get("CPU", 0))
-        if total < cpus:
-            raise ClusterError(
-                f"--rayscale-ray-address: {neediest} needs {cpus} CPUs and the cluster at "
-                f'"{address}" has {total}; choose cases that need no more, with -k'
-            )
-        cluster = _warm(Cluster(cpus, ask_lost=partial(_silent, address)))
-        theirs = max(worker.niceness for worker in cluster.workers.values())
-        stack.enter_context(environment.niceness(theirs))
-        yield cluster
-
-
-def _connect(address: str, packages: Sequence[str]) -> None:
-    """Connect Ray to the cluster at *address*; ClusterError if it cannot be."""
-    import ray
-    from ray.exceptions import RayError
-
-    try:
-        with ExitStack() as stack:
-            stack.enter_context(environment.variables(ALWAYS))
-            if is_loopback(host_of(address)):
-                stack.enter_context(_on_loopback())
-            if _knock(address):
-                stack.enter_context(admitted(address))
-            ray.init(
-                address=address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env=_shipped(packages) | {"env_vars": ONE_THREAD | _allocator()},
-            )
-    except AdmissionError as error:
-        raise ClusterError(
-            f'--rayscale-ray-address: the cluster at "{address}" does not let this session in: '
-            f"{error}"
-        ) from error
-    except (OSError, RuntimeError, ValueError, RayError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ClusterError(
-            f'--rayscale-ray-address: no Ray cluster to be reached at "{address}" ({reason}); '
-            "start one with 'ray start --head', or leave the option out for a private one"
-        ) from error
-
-
-def _shipped(packages: Sequence[str]) -> dict[str, Any]:
-    """Return what ships *packages* with the job; Ray 2.60 fails at an empty list of them."""
-    return {"py_modules": list(packages)} if packages else {}
-
-
-def _knock(address: str) -> bool:
-    """Tell whether it is HOST:PORT; OSError if nothing listens there: Ray would try for minutes."""
-    if not (host := host_of(address)):
-        return False
-    port = int(address.rpartition(":")[2])
-    socket.create_connection((host, port), timeout=PATIENCE / 10).close()
-    return True
