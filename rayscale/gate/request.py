@@ -11,6 +11,7 @@ import pytest
 from rayscale.gate import revisions
 from rayscale.gate.revisions import Revision
 from rayscale.quoting import plain, quoted
+from rayscale.seconds import parse_seconds
 from rayscale.writable import why_no_file
 
 # Below, the layout of a copy in memory, up to 2.9 % of a short call, passes for a slowdown.
