@@ -57,7 +57,7 @@ class Attempts:
         __tracebackhide__ = True
         try:
             answer()
-            self._demand_a_whole_cluster()
+            self._demand_a_fit_cluster()
         except Exception as error:
             reason = None if self.guard.has_acted else self._reason(error)
             if reason is None:
@@ -70,9 +70,9 @@ class Attempts:
         lost = self.cluster.lost if self.uses_ray else None
         return lost or faults.reason(error)
 
-    def _demand_a_whole_cluster(self) -> None:
-        if self.uses_ray and (lost := self.cluster.lost) is not None:
-            raise FaultError(lost)
+    def _demand_a_fit_cluster(self) -> None:
+        if self.uses_ray and (fault := self.cluster.lost or self.cluster.spilled) is not None:
+            raise FaultError(fault)
 
 
 def forget(benchmark: BenchmarkFixture, known: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from rayscale.faults import FaultError
 from rayscale.suite import witness
 from rayscale.suite.environment import Conditions
 from rayscale.suite.stage import Kernels, Work, WorkError, work
+from rayscale.suite.store import Traces
 from rayscale.suite.witness import together
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class SessionCluster:
         """What of the running cluster has ended, in words; None if all is there."""
         return None if self._running is None else self._running.lost
 
+    @property
+    def spilled(self) -> str | None:
+        """That a case's objects were put on disk, in words; None if not, or it cannot be seen."""
+        return None if self._running is None else self._running.spilled
+
     def release(self) -> None:
         """Have all CPUs of the cluster free, if it runs, for who uses Ray without ``reserve``."""
         if self._running is not None:
@@ -86,12 +92,15 @@ class Cluster:
 
     *in_turns*: two cases are set up at a time, of which one works: both have the same CPUs.
     *ask_lost* returns what of it has ended, in words; None while all is there.
+    *ask_traces* returns what tells of objects on disk; None where that cannot be seen.
     """
 
     cpus: int
     in_turns: bool = False
     ask_lost: Callable[[], str | None] = lambda: None
+    ask_traces: Callable[[], Traces | None] = lambda: None
     workers: dict[Process, Conditions] = field(default_factory=dict)
+    _before: Traces | None = None  # when CPUs were set aside last
     _taken: int = 0  # CPUs of the groups that cases have
     _spare: "list[PlacementGroup]" = field(default_factory=list)  # groups that no case has
     _in_use: "list[PlacementGroup]" = field(default_factory=list)
@@ -101,6 +110,14 @@ class Cluster:
         """What of it has ended, in words; None if all is there."""
         return self.ask_lost()
 
+    @property
+    def spilled(self) -> str | None:
+        """That objects were put on disk since CPUs were set aside, in words; None if not."""
+        before, now = self._before, self.ask_traces()
+        if before is None or now is None or not before.show_use(now):
+            return None
+        return "Ray's object store was too small, and Ray put objects on disk"
+
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:
         """Set *cpus* CPUs aside for a while: tasks run on these, at most one on each.
@@ -108,6 +125,7 @@ class Cluster:
         ClusterError if they do not become free.
         """
         self.release()
+        self._before = self.ask_traces()
         group = self._set_aside(cpus)
         try:
             yield group
@@ -125,6 +143,7 @@ class Cluster:
         if self.in_turns and (others := [one for one in self._in_use if one.bundle_count == cpus]):
             yield others[0]
             return
+        self._before = self.ask_traces()
         group = self._find(cpus)
         self._taken += cpus
         self._in_use.append(group)

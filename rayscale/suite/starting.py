@@ -74,7 +74,7 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
             address = ray.get_runtime_context().gcs_address
             # Ray's own handler exits inside a test, which pytest reports and goes on after.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-            yield warm(Cluster(cpus, ask_lost=partial(_ended, _by_name(daemons))))
+            yield warm(_cluster(cpus, daemons, folder))
         finally:
             with ending.orderly(daemons) as family:
                 handles = _handles(family)
@@ -85,6 +85,16 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
                 ending.end(family)
                 for handle in handles:
                     handle.poll()
+
+
+def _cluster(cpus: int, daemons: Sequence[psutil.Process], folder: Path) -> Cluster:
+    """Return a cluster that knows its *daemons*, and what they do in *folder*."""
+    (session,) = (one for one in Path(folder, "ray").glob("session_*") if not one.is_symlink())
+    return Cluster(
+        cpus,
+        ask_lost=partial(_ended, _by_name(daemons)),
+        ask_traces=partial(store.Traces.of, session),
+    )
 
 
 def _by_name(daemons: Sequence[psutil.Process]) -> dict[str, psutil.Process]:
@@ -122,7 +132,7 @@ def _start(cpus: int, folder: Path, path: Sequence[str]) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            object_store_memory=store.nbytes(store.free()),
+            object_store_memory=store.nbytes(store.memory(), store.free()),
             # Workers put each of these at the front of their path: the first comes last.
             job_config=JobConfig(_py_driver_sys_path=list(reversed(path))),
             _temp_dir=f"{folder}/ray",
