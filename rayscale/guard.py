@@ -133,8 +133,7 @@ class Guard:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         """Start the guard, and wait until it stands ready: it shall not do so beside a case."""
-        os.environ[stacks.FOLDER] = str(self.folder)
-        self._stack.callback(os.environ.pop, stacks.FOLDER, None)
+        self._stack.enter_context(stacks.gathered_in(self.folder))
         stacks.offer()
         self._stack.callback(stacks.withdraw)
         process = subprocess.Popen(

@@ -7,7 +7,8 @@ shown.
 import faulthandler
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -16,6 +17,20 @@ FOLDER = "RAYSCALE_STACKS"  # the variable that names the folder of the files
 SIGNAL = getattr(signal, "SIGRTMAX", signal.SIGUSR2)
 
 _files: dict[int, TextIO] = {}  # of this process, by its id: a fork needs its own
+
+
+@contextmanager
+def gathered_in(folder: Path) -> Iterator[None]:
+    """Have the processes that are started meanwhile offer their stacks in *folder*."""
+    before = os.environ.get(FOLDER)
+    os.environ[FOLDER] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(FOLDER, None)
+        else:  # a session that has started this one
+            os.environ[FOLDER] = before
 
 
 def offer() -> None:

@@ -62,11 +62,11 @@ def surroundings(**variables: str) -> dict[str, str]:
 
     With TOX_ENV_DIR, pytest would keep its cache in tox's folder, and not in the project.
     """
-    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "RAYSCALE_LAUNCH", "PYTHONUNBUFFERED", "TOX_ENV_DIR")
+    ours = (*ONE_THREAD, *FIXED_ALLOCATOR, "PYTHONUNBUFFERED", "TOX_ENV_DIR")
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in ours and not name.startswith(("PYTEST_", "RAY_"))
+        if name not in ours and not name.startswith(("PYTEST_", "RAY_", "RAYSCALE_"))
     } | variables
 
 

@@ -40,7 +40,7 @@ own = (
 )
 print("begun", flush=True)
 for number in range(first, 10**9):
-    seconds = tuple(random.random() for _ in range(random.randrange(1, 2000)))
+    seconds = tuple(random.random() for _ in range(random.randrange(1, 200)))
     known = journal.Known(str(number), str(number), None, None, None, {}, {})
     own.add(journal.Finished(str(number), known, 1, seconds))
     print(number, flush=True)
@@ -104,7 +104,8 @@ def writers(kills: int, coin: random.Random, folder: Path) -> Count:
             said += writer.stdout.read().split()
         count.kills += 1
         run = journal.read(journal.unfinished(folder)[0])
-        count.lost += [f"line {one}" for one in said if one not in run.finished]
+        finished = run.finished
+        count.lost += [f"line {one}" for one in said if one not in finished]
         count.lost += [f"line {one.case} twice" for one in run.again]
     count.acknowledged = len(said)
     return count
@@ -127,8 +128,8 @@ def sessions(kills: int, coin: random.Random, folder: Path) -> Count:
             count.kills += 1
             resume = bool(journal.unfinished(project / "results"))
             if resume:
-                run = journal.read(journal.unfinished(project / "results")[0])
-                count.lost += [one for one in acknowledged if one not in run.finished]
+                finished = journal.read(journal.unfinished(project / "results")[0]).finished
+                count.lost += [one for one in acknowledged if one not in finished]
     return count
 
 

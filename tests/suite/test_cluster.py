@@ -539,7 +539,7 @@ def test_private_cluster_of_a_killed_session_ends_and_its_folder_goes_with_the_n
 
         assert left == []
         assert sentences == [
-            "a killed session had left files and processes: 1 folder removed, 0 processes ended"
+            "a killed session had left files and processes: 2 folders removed, 0 processes ended"
         ]
         assert left_by(mark, stage) == []
 

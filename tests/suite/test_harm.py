@@ -3,16 +3,14 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
+from rayscale.suite.store import SHARED
 from tests.clusters import foreign_cluster
-from tests.projects import QUICK, Run, at_once, command, run, run_pytest, write
+from tests.projects import QUICK, Run, command, run, run_pytest, write
 
 # Each kernel does harm once, in a call that is in the clock: those before it are the check's.
 PROJECT = """
@@ -136,53 +134,39 @@ def full(folder: Path) -> Run:
     return mounted(folder, place, 2**20, "disk or (calm and small)", FULL=str(place))
 
 
-RUNS: dict[str, Callable[[Path], Run]] = {"memory": short_of_memory, "stop": stopped}
-MOUNTED: dict[str, Callable[[Path], Run]] = {
-    "disk": full,
-    "store": lambda folder: mounted(folder, Path("/dev/shm"), 250 * 2**20, "calm"),  # noqa: S108 - Ray's
-}
 needs_mounts = pytest.mark.skipif(
     not sys.platform.startswith("linux") or os.geteuid() != 0 or shutil.which("unshare") is None,
     reason="only root may mount file systems, in a namespace of its own",
 )
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Run]]]:
-    """Do all harm."""
-    folder = tmp_path_factory.mktemp("harm")
-    chosen = RUNS | (MOUNTED if os.geteuid() == 0 and shutil.which("unshare") else {})
-    with at_once({name: partial(one, folder / name) for name, one in chosen.items()}) as running:
-        yield running
-
-
-def spoilt(running: dict[str, Future[Run]], name: str) -> tuple[Run, list[str]]:
-    """Return a run, beside whose control one case was spoilt once, and what it was spoilt by."""
-    seen = running[name].result()
+def spoilt(seen: Run, name: str) -> list[str]:
+    """Return what the case of the kernel *name* was spoilt by; the control beside it was not."""
     assert seen.exit_code == 0, seen.output
     cases = seen.cases
     own, calm = cases[f"{name}-ray_blocks-cpus2-small"], cases[CALM]
     repeated: list[str] = own["extra_info"]["repeated"]
     assert own["extra_info"].keys() == {*calm["extra_info"], "repeated"}
     assert len(own["stats"]["data"]) == len(calm["stats"]["data"]) == 7
-    return seen, repeated
+    return repeated
 
 
 @pytest.mark.skipif(
     psutil.virtual_memory().available < 3 * SPARE, reason="other programs need this memory"
 )
-def test_worker_that_ray_ends_for_memory_spoils_its_case(running: dict[str, Future[Run]]) -> None:
+def test_worker_that_ray_ends_for_memory_spoils_its_case(tmp_path: Path) -> None:
     """Ray's own watch over memory ends the worker; the case is timed again."""
-    _, repeated = spoilt(running, "memory")
+    repeated = spoilt(short_of_memory(tmp_path), "memory")
 
     assert len(repeated) == 1
     assert repeated[0].startswith("Ray ended a worker process, because memory was short")
 
 
 @needs_mounts
-def test_disk_that_is_full_spoils_a_case(running: dict[str, Future[Run]]) -> None:
+def test_disk_that_is_full_spoils_a_case(tmp_path: Path) -> None:
     """A kernel that finds no room on a disk is called again."""
-    seen, repeated = spoilt(running, "disk")
+    seen = full(tmp_path)
+    repeated = spoilt(seen, "disk")
 
     assert len(repeated) == 1
     assert repeated[0].startswith("the disk is full")
@@ -190,9 +174,9 @@ def test_disk_that_is_full_spoils_a_case(running: dict[str, Future[Run]]) -> Non
 
 
 @needs_mounts
-def test_case_whose_objects_go_to_disk_fails(running: dict[str, Future[Run]]) -> None:
+def test_case_whose_objects_go_to_disk_fails(tmp_path: Path) -> None:
     """Data that shared memory has no room for are timed by a disk; a case without them goes on."""
-    seen = running["store"].result()
+    seen = mounted(tmp_path, SHARED, 250 * 2**20, "calm")
 
     assert "was begun 3 times, and spoilt each time: Ray's object store was too small" in (
         " ".join(seen.output.split())
@@ -201,9 +185,9 @@ def test_case_whose_objects_go_to_disk_fails(running: dict[str, Future[Run]]) ->
     assert seen.exit_code == 1
 
 
-def test_cluster_that_somebody_ends_fails_its_cases(running: dict[str, Future[Run]]) -> None:
+def test_cluster_that_somebody_ends_fails_its_cases(tmp_path: Path) -> None:
     """What was measured before is saved; a sentence says that nothing answers any more."""
-    seen = running["stop"].result()
+    seen = stopped(tmp_path)
 
     assert "begins again: the Ray cluster at 127.0.0.1:" in seen.output
     assert "no Ray cluster to be reached at" in seen.output
