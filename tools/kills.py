@@ -91,11 +91,17 @@ class Count:
 
 
 def writers(kills: int, coin: random.Random, folder: Path) -> Count:
-    """Kill writers of one journal, each of which goes on where the one before it was killed."""
+    """Kill writers of a journal, each of which goes on where the one before it was killed.
+
+    Each journal has ten writers: longer ones take longer to read.
+    """
     count = Count("writers")
     said: list[str] = []
     while count.kills < kills:
-        words = [sys.executable, "-c", WRITER, str(folder), str(len(said) + count.kills * 10**6)]
+        if count.kills % 10 == 0:
+            count.acknowledged, said = count.acknowledged + len(said), []
+        own = folder / str(count.kills // 10)
+        words = [sys.executable, "-c", WRITER, str(own), str(count.kills * 10**6)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()  # it has begun
@@ -103,11 +109,11 @@ def writers(kills: int, coin: random.Random, folder: Path) -> Count:
             writer.kill()
             said += writer.stdout.read().split()
         count.kills += 1
-        run = journal.read(journal.unfinished(folder)[0])
+        run = journal.read(journal.unfinished(own)[0])
         finished = run.finished
         count.lost += [f"line {one}" for one in said if one not in finished]
         count.lost += [f"line {one.case} twice" for one in run.again]
-    count.acknowledged = len(said)
+    count.acknowledged += len(said)
     return count
 
 
