@@ -18,7 +18,7 @@ import pytest
 from rayscale import lines, machine
 from rayscale.identity import RESUME, Identity, code_files, differences, installed
 from rayscale.measured import SERIAL
-from rayscale.quoting import plain
+from rayscale.quoting import plain, quoted
 from rayscale.restored import Restored, finished
 from rayscale.saved import journal, saving
 from rayscale.saved.journal import Journal, Unfinished
@@ -275,7 +275,9 @@ class Resuming:
 def ended(run: Unfinished, case: str) -> str:
     """Return why a *case* is not run again, if it has ended processes before."""
     if stacks := run.stuck.get(case):
-        return f"did not end in its time, and its process was ended; where it stood: {stacks}"
+        return (
+            f"did not end in its time, and its process was ended; where it stood: {quoted(stacks)}"
+        )
     deaths = run.deaths.get(case, 0)
     if deaths >= journal.DEADLY:
         return (

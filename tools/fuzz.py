@@ -12,17 +12,23 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import click
+import msgspec
 from click.testing import CliRunner
 
 from rayscale.commands.group import rayscale
+from rayscale.identity import Identity
+from rayscale.restored import Restored
+from rayscale.resuming import ended
+from rayscale.saved import journal, series
 from rayscale.saved.pace import last_times
 from rayscale.saved.store import CACHE
-from tools.mutations import changed, written
+from tools.mutations import changed, spoilt, written
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("runs",),
@@ -46,18 +52,54 @@ def example(seed: int, runs: Sequence[Any], commands: Sequence[Sequence[str]]) -
         (folder / f"000{number + 1}_run.json").write_text(json.dumps(runs[0]))
     (folder / "0003_odd.json").write_bytes(written(changed(draw.choice(runs), draw), draw))
     spoil_cache(Path("results", CACHE), draw)
+    leave_unfinished(folder, runs, draw)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             last_times(folder)
+            take_up(folder.parent)
         except Exception as error:
-            raise AssertionError(f"seed {seed}: the estimate") from error
+            raise AssertionError(f"seed {seed}: the estimate, or what is unfinished") from error
         for words in commands:
             done = CliRunner().invoke(rayscale, words)
             if done.exception is not None and not isinstance(done.exception, SystemExit | OSError):
                 raise AssertionError(f"seed {seed}: {' '.join(words)}") from done.exception
             unfit = [line for line in done.output.split("\n") if not line.isprintable()]
             assert not unfit, f"seed {seed}: {' '.join(words)} wrote {unfit[0]!r}"
+
+
+def leave_unfinished(folder: Path, runs: Sequence[Any], draw: Random) -> None:
+    """Write the journal of a run and the file of a series, both changed."""
+    identity = Identity(("a",), {"-k": "a"}, {"k.py": "1f"}, {"ray": "2.60"}, {"cpus": "2"})
+    known = {name: runs[0]["benchmarks"][0][name] for name in journal.Known.__struct_fields__[:7]}
+    lines = [
+        journal.Begun(journal.FORMAT, datetime.now(UTC), "pytest", identity),
+        journal.Process(1, "now"),
+        journal.Running("a", "stacks"),
+        journal.Finished("a", journal.Known(**known), 1, (0.1, 0.2)),
+        journal.Running("b", __file__),
+        journal.Process(2, "then"),
+        journal.Failed("b"),
+        journal.Left("interrupted"),
+    ]
+    odd = changed([msgspec.to_builtins(one) for one in lines], draw)
+    every = odd if isinstance(odd, list) else [odd]
+    text = "".join(json.dumps(one) + "\n" for one in every).encode()
+    (folder / f"{journal.PREFIX}1{journal.SUFFIX}").write_bytes(spoilt(text, draw))
+    own = series.Series(series.FORMAT, datetime.now(UTC), "id", "name", 10, identity)
+    file = folder.parent / f"{series.PREFIX}1{series.SUFFIX}"
+    file.write_bytes(written(changed(msgspec.to_builtins(own), draw), draw))
+
+
+def take_up(results: Path) -> None:
+    """Read what is unfinished as those do who finish it."""
+    for run in journal.read_all(results)[0]:
+        for case in (*run.finished, *run.deaths):
+            ended(run, case)
+        for one in (*run.finished.values(), *run.again):
+            Restored(one).as_dict()
+    for _, begun in series.read_all_begun(results)[0]:
+        assert begun.command
 
 
 def spoil_cache(cache: Path, draw: Random) -> None:

@@ -96,9 +96,13 @@ def _kind(path: Path) -> str:
 
 def written(run: Any, draw: Random) -> bytes:
     """Return *run* in a file, whose bytes may be changed, too."""
-    text = json.dumps(run)
     encoding = draw.choice((*["utf-8"] * 12, "utf-8-sig", "utf-16", "utf-32"))
-    data = bytearray(text.encode(encoding))
+    return spoilt(json.dumps(run).encode(encoding), draw)
+
+
+def spoilt(text: bytes, draw: Random) -> bytes:
+    """Return *text*, some of whose bytes may be changed."""
+    data = bytearray(text)
     for _ in range(draw.choice((*[0] * 6, 1, 3))):
         place = draw.randrange(len(data) or 1)
         kind = draw.choice(("cut", "flip", "insert", "repeat"))

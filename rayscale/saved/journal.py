@@ -141,10 +141,16 @@ class Unfinished:
         """Cases whose time ran out so that the process had to end: where the stacks are."""
         last = {one.case: one.stacks for one in self.lines if isinstance(one, Running)}
         return {
-            case: stacks
-            for case in self.deaths
-            if (stacks := last[case]) and Path(stacks).is_file() and Path(stacks).stat().st_size
+            case: stacks for case in self.deaths if (stacks := last[case]) and _is_written(stacks)
         }
+
+
+def _is_written(file: str) -> bool:
+    """Tell whether *file*, which a journal names, is there and not empty."""
+    try:
+        return Path(file).is_file() and Path(file).stat().st_size > 0
+    except OSError:  # no file has such a name
+        return False
 
 
 class Journal:

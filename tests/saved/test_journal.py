@@ -139,7 +139,8 @@ def test_case_whose_time_ran_out_is_known_by_its_stacks(tmp_path: Path) -> None:
     stacks.write_text("Thread 0x1\n")
     empty.touch()
     lines = Running("a", str(stacks)), Process(2, "x"), Running("b", str(empty))
-    run = journal.read(begun(tmp_path, *lines))
+    no_name = Process(3, "y"), Running("c", "x" * 3000)
+    run = journal.read(begun(tmp_path, *lines, *no_name))
 
     assert run.stuck == {"a": str(stacks)}
 
