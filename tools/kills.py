@@ -72,6 +72,7 @@ def test_mean(measure, size):
 }
 TIMED = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-only", "--cpus=2")
 ROUNDS = "--benchmark-max-time=0.2"
+GIVEN_UP = "processes ended, and is not run once more;"  # in the sentence that says so
 PATIENCE = 300  # seconds: no session takes as long
 
 
@@ -82,12 +83,15 @@ class Count:
     kind: str
     kills: int = 0
     acknowledged: int = 0
+    given_up: int = 0  # cases that three kills have hit
     lost: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Return a line of the report."""
         lost = f"{len(self.lost)} lost: {'; '.join(self.lost[:5])}" if self.lost else "0 lost"
-        return f"{self.kind}: {self.kills} kills, {self.acknowledged} acknowledged, {lost}"
+        given_up = f", {self.given_up} given up" if self.given_up else ""
+        kept = f"{self.kills} kills, {self.acknowledged} acknowledged{given_up}"
+        return f"{self.kind}: {kept}, {lost}"
 
 
 def writers(kills: int, coin: random.Random, folder: Path) -> Count:
@@ -118,25 +122,34 @@ def writers(kills: int, coin: random.Random, folder: Path) -> Count:
 
 
 def sessions(kills: int, coin: random.Random, folder: Path) -> Count:
-    """Kill timed runs, and resume each until it has been saved."""
+    """Kill timed runs, and resume each until it has been saved.
+
+    One may be killed after that.  A case that three kills have hit is not run a fourth time: it
+    fails, and the others are saved.
+    """
     count = Count("sessions")
     while count.kills < kills:
         project = made(folder / str(count.kills))
-        resume = False
-        while True:
-            ended = session(project, coin.uniform(2, 15), resume=resume)
-            acknowledged = known(project)
-            if ended is not None:
-                count.lost += [f"exit code {ended}: {project / 'log'}"] if ended else []
-                count.lost += missing(project, acknowledged)
-                count.acknowledged += len(acknowledged)
-                break
-            count.kills += 1
-            resume = bool(journal.unfinished(project / "results"))
-            if resume:
-                finished = journal.read(journal.unfinished(project / "results")[0]).finished
-                count.lost += [one for one in acknowledged if one not in finished]
+        ended = None
+        while ended is None and not is_saved(project):
+            begun = journal.unfinished(project / "results")
+            ended = session(project, coin.uniform(2, 15), resume=bool(begun))
+            count.kills += ended is None
+            for file in journal.unfinished(project / "results"):
+                finished = journal.read(file).finished
+                count.lost += [one for one in known(project) if one not in finished]
+        given_up = (project / "log").read_text().count(GIVEN_UP)
+        count.given_up += given_up
+        count.lost += [f"exit code {ended}: {project / 'log'}"] if ended and not given_up else []
+        count.lost += missing(project, known(project))
+        count.acknowledged += len(known(project))
     return count
+
+
+def is_saved(project: Path) -> bool:
+    """Tell whether a run of the project's is saved, and none is unfinished."""
+    results = project / "results"
+    return bool(list(results.glob("*/*.json"))) and not journal.unfinished(results)
 
 
 def session(project: Path, seconds: float, *, resume: bool) -> int | None:
