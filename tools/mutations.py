@@ -14,6 +14,7 @@ ODD: tuple[Any, ...] = (
     *("\udc80", "\ufeff", "\u202e", "\x00", "中文 🎈", "=1+1", "../../x", "a" * 3000),
     *([], {}, [[]], [None], {"": None}, [0.02] * 7, ["fast"], {"median": 1}, [{}] * 3),
 )  # fmt: skip
+HUGE = 1e300  # whole numbers beyond this cannot be multiplied by a fraction
 Path = tuple[Any, ...]
 
 
@@ -48,7 +49,7 @@ def other_value(run: Any, path: Path, draw: Random) -> None:
 
 def scaled(run: Any, path: Path, draw: Random) -> None:
     """Make a number much larger or smaller."""
-    if type(at(run, path)) in (int, float):
+    if type(at(run, path)) in (int, float) and abs(at(run, path)) < HUGE:
         at(run, path[:-1])[path[-1]] *= 10 ** draw.randint(-12, 12)
 
 

@@ -6,6 +6,7 @@ A process that ends before that, however it ends, leaves it, and another one can
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -131,7 +132,7 @@ class Unfinished:
     def deaths(self) -> dict[str, int]:
         """How many processes ended while they ran a case, by case; an end in order is none."""
         found: dict[str, int] = {}
-        for one, then in zip(self.lines, (*self.lines[1:], None), strict=True):
+        for one, then in pairwise((*self.lines, None)):
             if isinstance(one, Running) and (then is None or isinstance(then, Process)):
                 found[one.case] = found.get(one.case, 0) + 1
         return found

@@ -133,6 +133,13 @@ def test_case_that_ended_its_process_is_known(tmp_path: Path) -> None:
     assert run.deaths == {"a": 2}
 
 
+def test_run_that_was_killed_at_its_first_line_is_finished(tmp_path: Path) -> None:
+    """Nothing has been run, and nothing has ended a process."""
+    run = journal.read(begun(tmp_path))
+
+    assert (run.finished, run.deaths, run.stuck, run.processes) == ({}, {}, {}, 0)
+
+
 def test_case_whose_time_ran_out_is_known_by_its_stacks(tmp_path: Path) -> None:
     """A process that was ended for it has written where it stood."""
     stacks, empty = tmp_path / "stacks", tmp_path / "empty"
