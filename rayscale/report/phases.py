@@ -18,7 +18,7 @@ ROWS = 30  # of one chart, at most
 
 def phases(block: Sequence[MeasuredCase]) -> Chart | None:
     """Return where the time of each Ray call of a problem and size goes; None if not noted."""
-    with_phases = [case for case in block if case.phases]
+    with_phases = [case for case in block if _has_all(case)]
     noted = with_phases[:ROWS]
     if not noted:
         return None
@@ -84,6 +84,11 @@ def _paint_bars(axes: Axes, noted: Sequence[MeasuredCase]) -> None:
 def _name(case: MeasuredCase) -> str:
     """Return a case's name, short enough to stand to the left of its bar."""
     return short(f"{case.kernel} {case.implementation} cpus{case.cpus}")
+
+
+def _has_all(case: MeasuredCase) -> bool:
+    """Tell whether a case, of a file that may be anybody's, has phases to be shown."""
+    return set(PHASES) <= (case.phases or {}).keys() and _whole(case) > 0
 
 
 def _whole(case: MeasuredCase) -> float:

@@ -141,6 +141,18 @@ def test_section_that_is_not_there_is_refused(report: Report) -> None:
     assert ([one.heading for one in kept.sections], kept.sentences) == (["Machine", "Spread"], ())
 
 
+@pytest.mark.parametrize("phases", [{"start": 0.1}, dict.fromkeys(SHARES, 0.0)])
+def test_case_without_all_phases_is_not_drawn(save: Save, phases: dict[str, float]) -> None:
+    """A file may be anybody's: the other cases are shown."""
+    benchmarks = cases()
+    benchmarks[1]["extra_info"]["phases"] = phases
+    report = reported(save({}, benchmarks=benchmarks))
+    (section,) = (one for one in report.sections if one.heading == "Where the time goes")
+
+    assert "loop ray_whole" not in section.charts[0].description
+    assert "loop ray_per_row on 1 CPU" in section.charts[0].description
+
+
 def test_command_shows_one_section_alone(save: Save) -> None:
     """``--section`` leaves all others out of the Markdown; unknown words end with exit code 4."""
     run = save({}, benchmarks=cases())
