@@ -4,7 +4,7 @@ Registered by ``plugin.py`` when a session asks for rayscale.
 """
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -196,7 +196,8 @@ class Measuring:
             self.config.add_cleanup(self._heed_sigterm())
             from rayscale import leftovers
 
-            self._say(leftovers.sweep())
+            for sentence in leftovers.sweep():
+                self._show(sentence)
         self._try_existing_cluster()
         if self.ours and self.keeping is not None:
             self.keeping.demand_room()
@@ -217,12 +218,6 @@ class Measuring:
         stack = ExitStack()
         stack.enter_context(sigterm_heeded())
         return stack.close
-
-    def _say(self, sentences: Iterable[str]) -> None:
-        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
-        for sentence in sentences:
-            if terminal is not None:
-                terminal.write_line(f"rayscale: {sentence}")
 
     def _refuse_sizes_that_nobody_has(self) -> None:
         for name in self.asked.sizes or ():
@@ -283,7 +278,8 @@ class Measuring:
                 pass
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
-        self._say(filter(None, [doubt(address)]))
+        if (sentence := doubt(address)) is not None:
+            self._show(sentence)
 
     def _show_a_live_line(self, keeping: "Keeping") -> None:
         from rayscale.saved.pace import last_times
@@ -357,7 +353,7 @@ class Measuring:
         return self.guard
 
     def _show(self, line: str) -> None:
-        """Show a line on the terminal, while cases run."""
+        """Show a line on the terminal, also while cases run."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from rayscale.suite.ending import is_alive
 from tests.projects import PATIENCE, surroundings
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -33,17 +34,9 @@ def wait_until(event: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def alive(process: psutil.Process) -> bool:
-    """Tell whether *process* has not ended; one that has may wait for its parent to notice."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def end(processes: list[psutil.Process]) -> None:
     """Kill those of *processes* that still live."""
-    left = [process for process in processes if alive(process)]
+    left = [process for process in processes if is_alive(process)]
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=PATIENCE)

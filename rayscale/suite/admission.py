@@ -40,15 +40,16 @@ def admitted(address: str) -> Iterator[None]:
     AdmissionError if the cluster wants a token and there is none, or another one, or if its Ray or
     Python is of another version.
     """
-    wanted = "token" if _refuses(address, "disabled") else "disabled"
-    if wanted == "token":
+    wanted, said = "disabled", _answer(address, "disabled")
+    if said is None:
         _demand_token()
-        if _refuses(address, wanted):
+        wanted, said = "token", _answer(address, "token")
+        if said is None:
             raise AdmissionError(
                 f"it does not take the token in {_source()}; give the one that it was started with"
             )
     with _mode(wanted):
-        _demand_versions(_metadata(address))
+        _demand_versions(said)
         yield
 
 
@@ -95,14 +96,18 @@ def _mode(wanted: str) -> Iterator[None]:
 
 def _refuses(address: str, mode: str) -> bool:
     """Tell whether the cluster does not answer a question for want of the right token."""
+    return _answer(address, mode) is None
+
+
+def _answer(address: str, mode: str) -> dict[str, Any] | None:
+    """Return what the cluster says of its versions; None for want of the right token."""
     from ray.exceptions import AuthenticationError
 
     with _mode(mode):
         try:
-            _metadata(address)
+            return _metadata(address)
         except AuthenticationError:
-            return True
-    return False
+            return None
 
 
 def _metadata(address: str) -> dict[str, Any]:

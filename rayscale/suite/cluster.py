@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import psutil
-
 from rayscale.faults import FaultError
 from rayscale.suite import witness
 from rayscale.suite.environment import Conditions
@@ -184,7 +182,7 @@ class Cluster:
         """Return a placement group of *cpus* CPUs; GrantError if they do not become free."""
         from ray.util.placement_group import placement_group
 
-        self._demand_daemons()
+        self._demand_no_loss()
         group: PlacementGroup = placement_group([{"CPU": 1}] * cpus)
         if not group.wait(PATIENCE):
             self._give_back(group)
@@ -194,7 +192,7 @@ class Cluster:
             )
         return group
 
-    def _demand_daemons(self) -> None:
+    def _demand_no_loss(self) -> None:
         """Raise GrantError if the cluster has ended: who asks it waits forever (Ray 2.60)."""
         if (lost := self.lost) is not None:
             raise GrantError(lost)
@@ -265,7 +263,7 @@ class Cluster:
         import ray
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        self._demand_daemons()
+        self._demand_no_loss()
         task = ray.remote(num_cpus=cpus_each, max_retries=0)(witness.answer)
         if group is not None:
             task = task.options(
@@ -282,14 +280,6 @@ def _gone(workers: Iterable[Process]) -> str:
     """Return that *workers* have ended, in words."""
     names = ", ".join(f"process {pid} on {host}" for host, pid in sorted(workers))
     return f"a worker of Ray's ended, and with it what it had done ({names})"
-
-
-def is_alive(process: psutil.Process) -> bool:
-    """Tell whether *process* works; one that was killed may wait for its parent to notice."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def hold(attempt: int) -> float:

@@ -64,6 +64,14 @@ def family_of(daemons: Sequence[psutil.Process]) -> list[psutil.Process]:
     return family
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether *process* works; one that was killed may wait for its parent to notice."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def end(processes: Sequence[psutil.Process]) -> None:
     """Wait for *processes* to end, and kill those that do not."""
     _, left = psutil.wait_procs(processes, timeout=ENDING)

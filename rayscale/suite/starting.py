@@ -25,7 +25,8 @@ import pytest
 from rayscale.own_folder import marked, own_folder
 from rayscale.suite import ending, environment, store
 from rayscale.suite.admission import read_environment_again
-from rayscale.suite.cluster import Cluster, ClusterError, is_alive
+from rayscale.suite.cluster import Cluster, ClusterError
+from rayscale.suite.ending import is_alive
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 from rayscale.suite.ways import forget_remote_functions
 

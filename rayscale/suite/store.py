@@ -24,7 +24,7 @@ def nbytes(memory: int, free: int | None) -> int:
     450000000
     """
     usual = max(LEAST, int(PART * memory))
-    if free is None or free * SHARE < LEAST:
+    if free is None or not _is_enough(free):
         return usual
     return min(usual, int(SHARE * free))
 
@@ -35,7 +35,7 @@ def warning(free: int | None) -> str | None:
     >>> warning(64_000_000)[:53]
     "Ray's object store is on disk, where large rows take "
     """
-    if free is None or free * SHARE >= LEAST:
+    if free is None or _is_enough(free):
         return None
     there, needed = free / 1e6, LEAST / SHARE / 1e6
     return (
@@ -43,6 +43,10 @@ def warning(free: int | None) -> str | None:
         f"{there:.0f} MB free, and {needed:.0f} MB are needed; free some, or give a container more "
         "with --shm-size=2g"
     )
+
+
+def _is_enough(free: int) -> bool:
+    return free * SHARE >= LEAST
 
 
 def memory() -> int:

@@ -7,40 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.harmful import HARMFUL
 from tests.projects import QUICK, Run, at_once, run_pytest, write
 
-# Kernels that do harm at one call of all workers together, which is in the clock: a case is called
-# twice before, for its check, by two workers.  Each call is a line in a file of the kernel's,
-# whatever its process.
-PROJECT = """
-import os, signal, time
-from pathlib import Path
-
-import numpy as np
-import psutil
-import rayscale
-
-HERE = Path(__file__).parent
-ROWS = np.arange(4.0)
-AT = 7
-
-
-def calls(name):
-    with (HERE / f"calls-{name}").open("a") as out:
-        out.write(f"{os.getpid()}\\n")
-    return len((HERE / f"calls-{name}").read_text().splitlines())
-
-
-def due(name):
-    if calls(name) < AT or (HERE / f"done-{name}").exists():
-        return False
-    try:
-        (HERE / f"done-{name}").touch(exist_ok=False)
-    except FileExistsError:  # the other worker was first
-        return False
-    return True
-
-
+PROJECT = (
+    HARMFUL
+    + """
 def kill(pid):
     os.kill(pid, signal.SIGKILL)
     time.sleep(60)
@@ -51,8 +23,8 @@ def calm(rows):
     return -rows
 
 
-def worker(rows):
-    if due("worker"):
+def dies(rows, name):
+    if due(name):
         kill(os.getpid())
     return -rows
 
@@ -86,30 +58,6 @@ def raises(rows):
     return -rows
 
 
-def pool(rows):
-    if due("pool"):
-        kill(os.getpid())
-    return -rows
-
-
-def loky(rows):
-    if due("loky"):
-        kill(os.getpid())
-    return -rows
-
-
-def actor(rows):
-    if due("actor"):
-        kill(os.getpid())
-    return -rows
-
-
-def rays_pool(rows):
-    if due("rays_pool"):
-        kill(os.getpid())
-    return -rows
-
-
 @rayscale.on_ray()
 def ray_idle(kernel, rows, *, cpus, place):
     result = rayscale.ray_blocks(kernel, rows, cpus=cpus, place=place)
@@ -119,22 +67,25 @@ def ray_idle(kernel, rows, *, cpus, place):
     return result
 
 
-def cases(way, *kernels):
-    named = {one.__name__: one for one in kernels}
-    return rayscale.cases(named, sizes={"small": 4}, ways=[way], cpus=(2,))
+def dying(way, name):
+    return cases(way, **{name: partial(dies, name=name)})
 
 
 @(
-    cases(rayscale.ray_blocks, calm, worker, each, raylet, gcs, raises)
+    cases(rayscale.ray_blocks, calm)
+    + dying(rayscale.ray_blocks, "worker")
+    + cases(rayscale.ray_blocks, each, raylet, gcs, raises)
     + cases(ray_idle, calm)
-    + cases(rayscale.process_pool, calm, pool)
-    + cases(rayscale.joblib, loky)
-    + cases(rayscale.ray_actors, actor)
-    + cases(rayscale.ray_pool, rays_pool)
+    + cases(rayscale.process_pool, calm)
+    + dying(rayscale.process_pool, "pool")
+    + dying(rayscale.joblib, "loky")
+    + dying(rayscale.ray_actors, "actor")
+    + dying(rayscale.ray_pool, "rays_pool")
 )
 def test_faulty(measure, size):
     measure(ROWS, expected=-ROWS)
 """
+)
 WORKER = "a worker process of Ray's died"
 ACTOR = "the process of a Ray actor died"
 POOL = "a process of the pool died"

@@ -30,6 +30,7 @@ from rayscale.plugin import activate
 from rayscale.suite import cluster as cluster_room
 from rayscale.suite import starting, witness
 from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster
+from rayscale.suite.ending import is_alive
 from rayscale.suite.environment import conditions
 from rayscale.suite.stage import WorkError
 from rayscale.suite.ways import ray_blocks
@@ -38,7 +39,6 @@ from rayscale.surroundings.presence import present
 from tests.clusters import (
     LOOPBACK,
     Foreign,
-    alive,
     end,
     foreign_cluster,
     short_folder,
@@ -124,7 +124,7 @@ def marked(mark: str) -> Iterator[psutil.Process]:
     """Return the living processes that have *mark* in their environment."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # it is gone by now, or another user's
-            if alive(process) and process.environ().get(MARK) == mark:
+            if is_alive(process) and process.environ().get(MARK) == mark:
                 yield process
 
 
@@ -215,8 +215,8 @@ def look_at(driver: psutil.Process, stage: Path) -> Seen:
     def notes() -> list[Path]:
         return list(stage.glob("runs-*"))
 
-    wait_until(lambda: len(notes()) == 2 or not alive(driver), "two workers at work")
-    assert alive(driver), (stage / "output").read_text()
+    wait_until(lambda: len(notes()) == 2 or not is_alive(driver), "two workers at work")
+    assert is_alive(driver), (stage / "output").read_text()
     workers = [psutil.Process(int(note.name.removeprefix("runs-"))) for note in notes()]
     family = [driver, *driver.children(recursive=True)]
     token = workers[0].environ()["RAY_AUTH_TOKEN"]
@@ -247,7 +247,7 @@ def look_at(driver: psutil.Process, stage: Path) -> Seen:
 
 def left_by(mark: str, stage: Path, family: Iterable[psutil.Process] = ()) -> list[str]:
     """Return what is left of a run: processes, with whatever they listen on, and files."""
-    processes = {*marked(mark), *filter(alive, family)}
+    processes = {*marked(mark), *filter(is_alive, family)}
     files = [*(stage / "temp").iterdir(), *(stage / "home").iterdir()]
     return [str(one) for one in (*processes, *files)]
 
@@ -568,7 +568,7 @@ def test_existing_cluster_is_used_and_lives_on(foreign: Foreign, tmp_path: Path)
 
     assert [info["workers"] for info in infos] == [0, 1, 2]
     assert [info["code"] for info in infos[1:]] == ["shipped"] * 2
-    assert all(alive(process) for process in foreign.family)
+    assert all(is_alive(process) for process in foreign.family)
     # Ray's workers run at a niceness of 15 more than the cluster's; the driver follows.
     assert {info["niceness"] for info in infos} == {min(19, foreign.family[0].nice() + 15)}
     assert {info["blas_threads"] for info in infos} == {1}

@@ -10,34 +10,12 @@ import pytest
 
 from rayscale.suite.store import SHARED
 from tests.clusters import foreign_cluster
+from tests.harmful import HARMFUL
 from tests.projects import QUICK, Run, command, run, run_pytest, write
 
-# Each kernel does harm once, in a call that is in the clock: those before it are the check's.
-PROJECT = """
-import errno, os, time
-from pathlib import Path
-
-import numpy as np
-import psutil
-import rayscale
-
-HERE = Path(__file__).parent
-ROWS = np.arange(4.0)
-AT = 7
-
-
-def due(name):
-    with (HERE / f"calls-{name}").open("a") as out:
-        out.write("x")
-    if len((HERE / f"calls-{name}").read_text()) < AT:
-        return False
-    try:
-        (HERE / f"done-{name}").touch(exist_ok=False)
-    except FileExistsError:  # another worker was first, or it was done before
-        return False
-    return True
-
-
+PROJECT = (
+    HARMFUL
+    + """
 def calm(rows):
     return -rows
 
@@ -71,12 +49,7 @@ def stop(rows):
     return -rows
 
 
-def cases(*kernels):
-    named = {one.__name__: one for one in kernels}
-    return rayscale.cases(named, sizes={"small": 4}, ways=[rayscale.ray_blocks], cpus=(2,))
-
-
-@cases(calm, memory, disk, stop)
+@cases(rayscale.ray_blocks, calm, memory, disk, stop)
 def test_harm(measure, size):
     measure(ROWS, expected=-ROWS)
 
@@ -86,9 +59,9 @@ def test_store(measure, size):
     rows = np.zeros(size)
     measure(rows, expected=-rows)
 """
+)
 CALM = "calm-ray_blocks-cpus2-small"
-GIB = 2**30
-SPARE = 4 * GIB  # that other programs may take meanwhile
+SPARE = 2**32  # bytes that other programs may take meanwhile
 
 
 def timed(folder: Path, chosen: str, **variables: str) -> Run:
