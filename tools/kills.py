@@ -214,11 +214,16 @@ def workers(kills: int, coin: random.Random, folder: Path) -> Count:
 
 
 def rays_workers(pid: int) -> list[int]:
-    """Return the processes of Ray's below *pid* that work on tasks, or wait for some."""
+    """Return the processes of Ray's below *pid* that work on tasks, or wait for some.
+
+    Its agents, with which a raylet ends, have such names, too.
+    """
     found = []
     for one in psutil.Process(pid).children(recursive=True):
         try:
-            if one.name().startswith("ray::") or "default_worker.py" in " ".join(one.cmdline()):
+            words = " ".join(one.cmdline())
+            is_worker = words.startswith("ray::") or "default_worker.py" in words
+            if is_worker and "Agent" not in words:
                 found.append(one.pid)
         except psutil.Error:
             continue  # it has ended

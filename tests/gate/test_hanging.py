@@ -74,3 +74,20 @@ def test_call_that_never_returns_fails_its_side_and_the_others_go_on(tmp_path: P
     for file in map(Path, set(re.findall(r"is in (\S+\.txt)", run.output))):
         assert "in breaks" in (text := file.read_text()) or "in repaired" in text
         file.unlink()
+
+
+def test_call_that_never_returns_on_either_side_is_ended_twice(tmp_path: Path) -> None:
+    """The second side has its own time; the case fails, and the others go on."""
+    code = {"mylib/code.py": WORK + hanging(CALM, "breaks")}
+    own = project(tmp_path, FLAT | code | {"tests/test_speed.py": BENCHMARK})
+    run = own.gate("--rayscale-case-timeout=3", "--rayscale-pair-budget=1")
+    found = re.search(r"test_breaks was not done after 6 s; .* is in (\S+\.txt)", run.output)
+
+    assert found, run.output
+    assert own.verdicts["test_work"] == "same", run.output
+    assert run.exit_code == 1
+    stacks = Path(found[1])  # one of two, by the same process
+    files = list(stacks.parent.glob(f"{stacks.stem.rpartition('-')[0]}-*"))
+    for file in files:
+        file.unlink()
+    assert len(files) == 2
