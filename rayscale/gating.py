@@ -155,7 +155,6 @@ class Gating:
         with present() as others:
             self.outcome.run()
             if others is not None:
-                others.look()
                 self.shared = others.sentence
         return True
 

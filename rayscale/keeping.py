@@ -119,8 +119,6 @@ class Keeping:
         report = yield
         if not self.is_ours(item):
             return report
-        if report.when == "teardown":
-            self.noticing.look()
         benchmark = getattr(item, "funcargs", {}).get("benchmark")
         if report.failed:
             self.failed.append(item.nodeid)

@@ -45,11 +45,6 @@ class Noticing:
         if shared and shared != self._said:
             yield f"{SHARED}: {shared}"
 
-    def look(self) -> None:
-        """See who else is there now."""
-        if self._presence:
-            self._presence.look()
-
     def end(self) -> None:
         """Be gone for other sessions."""
         if self._presence:

@@ -2,8 +2,9 @@
 
 Each has a file in a private folder, and a lock on it as long as it lives.  The system ends the lock
 with the process, however that ends: a file that can be locked is a dead session's, and is removed.
-A file gets its name when it is locked, so none is taken for a dead one's before.  The last session
-removes the folder.  Sessions of other users count as load.
+A file gets its name when it is locked, so none is taken for a dead one's before.  Who comes leaves
+a note for each one who is there, so that both know, however short they were together.  The last
+session removes the folder.  Sessions of other users count as load.
 """
 
 import os
@@ -22,26 +23,30 @@ TRIES = 3  # to enter: the last of the others may remove the folder in between
 
 
 class Presence:
-    """A session among the others; *met* are all that were there at some time."""
+    """A session among the others."""
 
     def __init__(self, folder: Path) -> None:
         """Enter the *folder* of the sessions; OSError where it is gone, or cannot be written to."""
-        name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.folder = folder
-        self.met: set[str] = set()
-        self._lock = FileLock(folder / f"{name}.draft", thread_local=False)
+        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._lock = FileLock(folder / f"{self._name}.draft", thread_local=False)
         self._lock.acquire()
-        self._file = Path(self._lock.lock_file).rename(folder / f"{name}.lock")
-        self.look()
+        self._file = Path(self._lock.lock_file).rename(folder / f"{self._name}.lock")
+        others = (file for file in folder.glob("*.lock") if file != self._file)
+        self._found = {file.stem for file in others if _is_alive(file)}
+        for other in self._found:
+            (folder / f"{other}.{self._name}.met").touch()
 
-    def look(self) -> None:
-        """Put down who is there now."""
-        others = (file for file in self.folder.glob("*.lock") if file != self._file)
-        self.met |= {file.stem for file in others if _is_alive(file)}
+    @property
+    def met(self) -> set[str]:
+        """All who have been there at some time until now: found on entering, or come later."""
+        came = self.folder.glob(f"{self._name}.*.met")
+        return self._found | {note.name.split(".")[1] for note in came}
 
     def leave(self) -> None:
-        """Be gone for those who look."""
-        self._file.unlink(missing_ok=True)
+        """Be gone for those who come."""
+        self._found = self.met
+        _remove(self._file)
         self._lock.release()
         with suppress(OSError):  # others are there
             self.folder.rmdir()
@@ -49,10 +54,11 @@ class Presence:
     @property
     def sentence(self) -> str:
         """Who else was there, for the user; nothing, if nobody was."""
-        if not self.met:
+        met = self.met
+        if not met:
             return ""
-        sessions = count(len(self.met), "timed session")
-        who = ", ".join(sorted(name.partition("-")[0] for name in self.met))
+        sessions = count(len(met), "timed session")
+        who = ", ".join(sorted(name.partition("-")[0] for name in met))
         return f"this machine is shared with {sessions} of yours (process {who})"
 
 
@@ -60,10 +66,18 @@ def _is_alive(file: Path) -> bool:
     """Tell whether a session holds *file*; remove a dead one's."""
     try:
         with FileLock(file, timeout=0):
-            file.unlink(missing_ok=True)
+            _remove(file)
     except Timeout:
         return True
     return False
+
+
+def _remove(file: Path) -> None:
+    """Remove a session's *file*, and the notes for whoever has none any more."""
+    file.unlink(missing_ok=True)
+    for note in file.parent.glob("*.met"):
+        if not note.with_name(f"{note.name.partition('.')[0]}.lock").exists():
+            note.unlink(missing_ok=True)
 
 
 def enter(temporary: Path | None = None) -> Presence | None:
