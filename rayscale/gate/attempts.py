@@ -9,11 +9,13 @@ times.  An infinite number of attempts so err at most twice as often as one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
+from msgspec import Meta
 
 from rayscale import lines
+from rayscale.gate.pairs import Loading
 from rayscale.identity import Identity, differences
 from rayscale.lines import BusyError, LineError, Lines
 
@@ -38,11 +40,56 @@ class Attempted(msgspec.Struct, tag="attempted", frozen=True):
 class Decided(msgspec.Struct, tag="decided", frozen=True):
     """What was seen of a case, on its one or two loadings: it has its verdict."""
 
-    seen: tuple[dict[str, Any], ...]
+    seen: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1, max_length=2)]
 
+
+class Other(TypedDict):
+    """What must be in what was seen of a case, for its verdict to be shown again."""
+
+    id: str
+    place: str
+    number: int
+    kind: Literal["new", "changed", "not compared", "failed"]
+    why: str
+    notes: list[str]
+    tolerance: str | None
+    reports: list["Report"]
+
+
+class Compared(Other):
+    """The same, of a case that has pairs."""
+
+    kind: Literal["compared"]  # type: ignore[misc]  # the one that the others are not
+    loading: Loading
+
+
+# What pytest makes its report of a test from, as far as it has to be there.
+Report = TypedDict(
+    "Report",
+    {
+        "$report_type": Literal["TestReport"],
+        "nodeid": str,
+        "location": tuple[str, int | None, str],
+        "keywords": dict[str, Any],
+        "outcome": Literal["passed", "failed", "skipped"],
+        "longrepr": str | list[Any] | dict[str, Any] | None,
+        "when": Literal["setup", "call", "teardown"],
+        "sections": list[tuple[str, str]],
+        "duration": float,
+        "user_properties": list[tuple[str, Any]],
+    },
+)
 
 Line = Begun | Attempted | Decided
-_decode = msgspec.json.Decoder(Line).decode
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+
+
+def _decode(line: bytes) -> Line:
+    """Return what is in a line; msgspec.ValidationError where it is none of ours."""
+    own = _decoder.decode(line)
+    for one in own.seen if isinstance(own, Decided) else ():
+        msgspec.convert(one, Compared if one.get("kind") == "compared" else Other)
+    return own
 
 
 class AttemptsError(Exception):

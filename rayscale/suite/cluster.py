@@ -26,6 +26,7 @@ Process = tuple[str, int]  # host and pid
 
 # Seconds that n workers have to answer; a cold one needs 1 to 3, more under load.
 PATIENCE = 60
+MOST_STARTS = 3  # that fail in a row: each may take half a minute, or more
 # Seconds in which all warm workers are reached; the first count, of 50 ms, mostly does.
 RECOUNTING = 10
 HOLD, LONGEST_HOLD = 0.02, 0.64  # seconds that a worker is held to be counted
@@ -41,6 +42,10 @@ class GrantError(ClusterError, FaultError):
     """CPUs that the cluster has are not to be had: something keeps them, or has ended."""
 
 
+class StartError(ClusterError, FaultError):
+    """Ray did not start, though nothing was wrong with what it was asked for."""
+
+
 class LostWorkerError(WorkError, FaultError):
     """A worker process has ended, and what it had seen of the work is gone with it."""
 
@@ -50,17 +55,28 @@ class SessionCluster:
     """The session's cluster: started when a case first needs it, or not at all.
 
     *start* is a context manager that yields a ``Cluster``.  After ``stop`` the next case that needs
-    it starts another one.
+    it starts another one.  If that fails too often, no other case waits for it.
     """
 
     start: Callable[[], AbstractContextManager["Cluster"]]
     _stack: ExitStack = field(default_factory=ExitStack)
     _running: "Cluster | None" = None
+    _failed: int = 0  # starts in a row
 
     def running(self) -> "Cluster":
-        """Return the running cluster."""
+        """Return the running cluster; StartError if it does not start, ClusterError ever after."""
         if self._running is None:
-            self._running = self._stack.enter_context(self.start())
+            if self._failed == MOST_STARTS:
+                raise ClusterError(
+                    f"Ray did not start {self._failed} times in a row, and is not started again: "
+                    "see above"
+                )
+            try:
+                self._running = self._stack.enter_context(self.start())
+            except StartError:
+                self._failed += 1
+                raise
+            self._failed = 0
         return self._running
 
     @property

@@ -25,7 +25,7 @@ import pytest
 from rayscale.own_folder import marked, own_folder
 from rayscale.suite import ending, environment, store
 from rayscale.suite.admission import read_environment_again
-from rayscale.suite.cluster import Cluster, ClusterError
+from rayscale.suite.cluster import Cluster, ClusterError, StartError
 from rayscale.suite.ending import is_alive
 from rayscale.suite.environment import FIXED_ALLOCATOR, ONE_THREAD
 from rayscale.suite.ways import forget_remote_functions
@@ -70,6 +70,10 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
             with _ctrl_c_deferred(), _sigterm_interrupts():
                 try:
                     _start(cpus, folder, driver_path(hidden))
+                except Exception as error:  # Ray has no class of its own for it (2.60)
+                    if set(driver.children()) <= others:
+                        raise  # nothing was started
+                    raise StartError(_not_started(error)) from error
                 finally:
                     daemons = [child for child in driver.children() if child not in others]
             address = ray.get_runtime_context().gcs_address
@@ -86,6 +90,12 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
                 ending.end(family)
                 for handle in handles:
                     handle.poll()
+
+
+def _not_started(error: Exception) -> str:
+    """Return that Ray did not start, with the first line of what it says."""
+    said = str(error).strip().partition("\n")[0]
+    return f"Ray did not start ({said or type(error).__name__})"
 
 
 def _cluster(cpus: int, daemons: Sequence[psutil.Process], folder: Path) -> Cluster:

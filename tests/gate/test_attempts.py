@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -45,6 +46,35 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 ATTEMPTED_B = b'{"type":"attempted","case":"tests/test_speed.py::test_b"}\n'
 IDENTITY = Identity((), {"--against": "3f2a"}, {"k.py": "1f"}, {}, {"cpus": "2"})
+REPORT: dict[str, Any] = {
+    "$report_type": "TestReport",
+    "nodeid": "a",
+    "location": ["a.py", 1, "a"],
+    "keywords": {},
+    "outcome": "passed",
+    "longrepr": None,
+    "when": "call",
+    "sections": [],
+    "duration": 0.1,
+    "user_properties": [],
+}
+LOADING = {
+    "pairs": [{"base": 1.0, "head": 1.1, "head_first": True}],
+    "calls": 1,
+    "spent": 1.0,
+    "needed": 1.0,
+}
+SEEN: dict[str, Any] = {
+    "id": "a",
+    "place": "file",
+    "number": 0,
+    "kind": "compared",
+    "why": "",
+    "notes": [],
+    "tolerance": None,
+    "reports": [REPORT],
+    "loading": LOADING,
+}
 CASES = msgspec.structs.replace(IDENTITY, cases=("a", "b"))
 
 
@@ -133,7 +163,7 @@ def written(folder: Path, *lines: Attempted | Decided) -> Path:
 
 def decided(case: str) -> Decided:
     """Return the line of a *case* that has its verdict."""
-    return Decided(({"id": case, "place": "file", "number": 0},))
+    return Decided(({**SEEN, "id": case, "kind": "new"},))
 
 
 def test_each_interrupted_attempt_halves_the_share(tmp_path: Path) -> None:
@@ -194,6 +224,38 @@ def test_other_cases_are_refused(tmp_path: Path) -> None:
 def test_broken_file_is_refused(tmp_path: Path, contents: bytes) -> None:
     """In a sentence that says what to do."""
     (tmp_path / attempts.NAME).write_bytes(contents)
+    with pytest.raises(AttemptsError, match="remove it"):
+        attempts.interrupted(tmp_path, IDENTITY)
+
+
+def test_whole_verdict_is_read(tmp_path: Path) -> None:
+    """The control of those below."""
+    written(tmp_path, Decided((SEEN, SEEN)))
+
+    assert attempts.interrupted(tmp_path, IDENTITY).done == [("a", "file", 0)]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        (),
+        ({},),
+        ({**SEEN, "kind": "other"},),
+        ({**SEEN, "loading": None},),
+        ({**SEEN, "loading": {**LOADING, "pairs": [{"base": "1"}]}},),
+        ({**SEEN, "number": "0"},),
+        ({**SEEN, "reports": [{**REPORT, "outcome": "well"}]},),
+        ({**SEEN, "reports": [{**REPORT, "location": None}]},),
+        *[({key: value for key, value in SEEN.items() if key != left},) for left in SEEN],
+        *[
+            ({**SEEN, "reports": [{key: REPORT[key] for key in REPORT if key != left}]},)
+            for left in REPORT
+        ],
+    ],
+)
+def test_verdict_that_is_not_whole_is_refused(tmp_path: Path, seen: tuple[Any, ...]) -> None:
+    """The file lies where anybody may have changed it; nothing of it is shown in part."""
+    written(tmp_path, Decided(seen), Attempted("b"))
     with pytest.raises(AttemptsError, match="remove it"):
         attempts.interrupted(tmp_path, IDENTITY)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 import ray
 
 from rayscale.suite import starting
-from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster
+from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster, StartError
 
 
 def test_private_parts_of_ray_are_there() -> None:
@@ -117,6 +118,59 @@ def test_workers_get_the_drivers_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", ["", "/somewhere", *sys.path])
 
     assert starting.driver_path()[:2] == [str(Path.cwd()), "/somewhere"]
+
+
+def test_start_that_fails_is_a_fault_of_the_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray was asked for what it can do, so it may be asked again; what it had begun is ended."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*_: object) -> None:
+        begun.append(subprocess.Popen(["sleep", "60"]))  # noqa: S607 - where it lies differs
+        raise Exception("The current node timed out.\nDetails")  # noqa: TRY002 - as Ray does
+
+    monkeypatch.setattr(starting, "_start", start)
+
+    with (
+        pytest.raises(StartError, match=r"^Ray did not start \(The current node timed out\.\)$"),
+        starting.private(1),
+    ):
+        pass
+    assert begun[0].poll() is not None
+
+
+def test_start_that_is_asked_for_in_vain_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Ray refuses before it starts anything, it would refuse again."""
+
+    def start(*_: object) -> None:
+        raise ValueError("no such argument")
+
+    monkeypatch.setattr(starting, "_start", start)
+
+    with pytest.raises(ValueError, match="no such argument"), starting.private(1):
+        pass
+
+
+def test_session_cluster_that_never_starts_is_given_up() -> None:
+    """After three starts in a row that failed, the other cases of a session do not wait for it."""
+    fails = iter([True, True, False, True, True, True])
+
+    @contextmanager
+    def start() -> Iterator[Cluster]:
+        if next(fails):
+            raise StartError("Ray did not start")
+        yield Cluster(1)
+
+    cluster = SessionCluster(start)
+    for _ in range(2):
+        with pytest.raises(StartError):
+            cluster.running()
+    cluster.running()
+    cluster.stop()
+    for _ in range(3):
+        with pytest.raises(StartError):
+            cluster.running()
+    with pytest.raises(ClusterError, match="did not start 3 times in a row, and is not started"):
+        cluster.running()
 
 
 def test_session_cluster_starts_once_and_again_after_its_end() -> None:
