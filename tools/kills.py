@@ -216,14 +216,14 @@ def workers(kills: int, coin: random.Random, folder: Path) -> Count:
 def rays_workers(pid: int) -> list[int]:
     """Return the processes of Ray's below *pid* that work on tasks, or wait for some.
 
-    Its agents, with which a raylet ends, have such names, too.
+    Its agents, with which a raylet ends, have such names, too; a raylet knows how to start one.
     """
     found = []
     for one in psutil.Process(pid).children(recursive=True):
         try:
             words = " ".join(one.cmdline())
             is_worker = words.startswith("ray::") or "default_worker.py" in words
-            if is_worker and "Agent" not in words:
+            if is_worker and "Agent" not in words and one.name() != "raylet":
                 found.append(one.pid)
         except psutil.Error:
             continue  # it has ended
