@@ -44,6 +44,8 @@ PRIVATE = {
     "RAY_AUTH_MODE": "token",
     "RAY_grpc_enable_http_proxy": "0",  # no proxy reaches this machine's loopback
     "RAY_worker_niceness": "0",  # added to the driver's
+    # Else the driver waits for the first workers where no signal reaches it, for ever if one dies.
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_idle_worker_killing_time_threshold_ms": "3600000",
 }
 

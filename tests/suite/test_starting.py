@@ -15,6 +15,9 @@ import ray
 
 from rayscale.suite import starting
 from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster, StartError
+from tests.projects import surroundings
+
+PATIENCE = 300  # seconds: a start takes 3 to 30
 
 
 def test_private_parts_of_ray_are_there() -> None:
@@ -136,6 +139,38 @@ def test_start_that_fails_is_a_fault_of_the_surroundings(monkeypatch: pytest.Mon
     ):
         pass
     assert begun[0].poll() is not None
+
+
+def test_worker_that_dies_at_its_start_is_replaced(tmp_path: Path) -> None:
+    """The cluster starts all the same; with Ray's usual settings it waits for that one for ever."""
+    died = tmp_path / "died"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, pathlib, sys\n"
+        "if any(word.endswith('default_worker.py') for word in sys.orig_argv):\n"
+        "    try:\n"
+        f"        pathlib.Path({str(died)!r}).touch(exist_ok=False)\n"
+        "    except FileExistsError:\n"
+        "        pass\n"
+        "    else:\n"
+        "        os._exit(1)\n"
+    )
+    start = (
+        "from rayscale.suite import starting\n"
+        "with starting.private(2) as cluster:\n"
+        "    print(len(cluster.workers))\n"
+    )
+    variables = surroundings(PYTHONPATH=str(tmp_path), TMPDIR=str(tmp_path))
+    seen = subprocess.run(
+        [sys.executable, "-c", start],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    assert died.exists()
+    assert (seen.returncode, seen.stdout) == (0, "2\n"), seen.stderr
 
 
 def test_start_that_is_asked_for_in_vain_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
