@@ -14,6 +14,7 @@ COMMANDS = {
     "record": "Run the suite in fresh processes and keep each launch.",
     "runs": "List what is kept.",
     "compare": "Find the cases that got slower from OLD to NEW.",
+    "predict": "Say what more CPUs or rows would bring.",
     "history": "Show each case over the kept runs.",
     "report": "Write a page with the answers, tables and charts.",
     "export": "Write runs as a table with a row per round.",
