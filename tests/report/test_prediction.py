@@ -304,6 +304,38 @@ def test_command_predicts_a_saved_run(save: Callable[..., Path], style: str) -> 
     assert "64 CPUs would make it" in done.output
 
 
+BAD = [
+    "",
+    " ",
+    "0",
+    "-1",
+    "x",
+    "1.5",
+    "1e3",
+    "²",
+    "\uff14",
+    "9" * 5000,
+    "1,",
+    ",",
+    "1,,2",
+    "4;16",
+    "1 2",
+]
+
+
+@pytest.mark.parametrize("option", ["--cpus", "--rows"])
+@pytest.mark.parametrize("value", [*BAD, "9999999999"], ids=lambda text: ascii(text)[:20])
+def test_numbers_that_are_none_are_refused(
+    save: Callable[..., Path], option: str, value: str
+) -> None:
+    """Of a run that can be predicted: one sentence names what was given."""
+    file = save({}, name="run", benchmarks=saved())
+    command = [f"--results={file.parents[1]}", "predict", "run", f"{option}={value}"]
+    done = CliRunner().invoke(rayscale, command)
+    assert isinstance(done.exception, SystemExit)
+    assert "has something else than whole numbers from 1 to " in done.output
+
+
 def test_probes_of_another_run_of_the_machine_serve(save: Callable[..., Path]) -> None:
     """``rayscale overhead`` need not be in the same run; on another machine it says nothing."""
     file = save({}, name="run", benchmarks=saved()[:8])
