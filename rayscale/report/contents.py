@@ -7,6 +7,7 @@ from rayscale.measured import Timing, blocks
 from rayscale.report import (
     costs,
     fastest,
+    foresight,
     granularity,
     lengths,
     over_time,
@@ -84,6 +85,7 @@ def contents(
         _charts("Where the time goes", _phases(subject)),
         _granularity(overhead),
         _costs(subject, overhead),
+        _predicted(subject, overhead, [*history, *machine], looks),
         _laws(subject),
         _charts("Spread", _spreads(subject)),
         _charts("History", over_time.charts(cases, over_time.verdicts(history), looks)),
@@ -191,6 +193,16 @@ def _costs(subject: Subject, overhead: Overhead) -> Section:
         (f"{PREDICTION_NOTE} {overhead.source}".rstrip(),),
         (tables.ray_costs(overhead.costs), *predicted),
     )
+
+
+def _predicted(
+    subject: Subject, overhead: Overhead, kept: Sequence[Launch], looks: Palette
+) -> Section:
+    """Return what more CPUs would bring; without probes nothing is known of it."""
+    if not overhead.costs:
+        return Section("")
+    each = {one.file: one for one in kept}  # the history may be of the machine's runs
+    return foresight.section(subject, list(each.values()), looks)
 
 
 def _laws(subject: Subject) -> Section:

@@ -15,7 +15,7 @@ from rayscale.text import count, digits, printed, share
 
 Format = Literal["text", "markdown", "json"]
 
-HEADINGS = ("case", "way of running", "rows", "CPUs", "tasks", "speed-up [95 %]", "limited by")
+HEADINGS = ("case", "way of running", "limited by", "rows", "CPUs", "tasks", "speed-up [95 %]")
 WORDS = ("case", "way of running", "limited by")  # the columns without numbers
 IN_WORDS = {"ray_whole": "in one task", "ray_per_row": "per row", "ray_blocks": "in blocks"}
 NOTE = (
@@ -136,8 +136,8 @@ def rows(found: Bases, asked: Asked) -> Iterator[tuple[str, ...]]:
             each, key=lambda pair: (pair[1].rows, pair[1].cpus, -pair[1].ratio.value)
         ):
             yield (
-                *(_name(line), one.way, f"{one.rows:,}", f"{one.cpus:,}", f"{one.call.tasks:,}"),
-                *(one.ratio.figure, one.limit),
+                *(_name(line), one.way, one.limit, f"{one.rows:,}", f"{one.cpus:,}"),
+                *(f"{one.call.tasks:,}", one.ratio.figure),
             )
 
 

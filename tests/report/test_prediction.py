@@ -16,6 +16,7 @@ from pytest_regressions.file_regression import FileRegressionFixture
 
 from rayscale.commands.group import rayscale
 from rayscale.measured import MeasuredCase
+from rayscale.report import foresight, page
 from rayscale.report.bases import Bases, UnpredictableError, bases
 from rayscale.report.between import USUAL, between
 from rayscale.report.prediction import Line
@@ -27,6 +28,7 @@ from rayscale.surroundings.during import Surroundings
 from tests.report.foreseen import ROW, ROWS, Machine, case, launch, made_tariff, seconds_of
 from tests.report.records import probe as saved_probe
 from tests.report.records import timed
+from tests.report.test_report import reported
 
 FEW = {"ray_per_row": (1, 2, 4), "ray_blocks": (1, 2, 4), "ray_whole": (1,)}
 MANY = {"ray_per_row": (16, 64), "ray_blocks": (16, 64)}
@@ -347,6 +349,25 @@ def test_probes_of_another_run_of_the_machine_serve(save: Callable[..., Path]) -
     other.rename(file.parent / "0002_overhead.json")
     done = CliRunner().invoke(rayscale, command)
     assert done.exit_code == 0, done.output
+
+
+def test_section_is_as_it_was(
+    save: Callable[..., Path], file_regression: FileRegressionFixture
+) -> None:
+    """The report has what the command says, with a chart that is described; by --force-regen."""
+    report = reported(save({}, name="run", benchmarks=saved())).only(["more CPUs"])
+    file_regression.check(page.as_markdown(report, "charts"), extension=".md")
+    ((chart,),) = (one.charts for one in report.sections)
+    assert "ray_blocks: 3.99x" in chart.description
+    assert chart.svg.count("<path") > 10
+
+
+def test_report_without_what_carries_predictions_has_no_section(
+    save: Callable[..., Path],
+) -> None:
+    """Where the command refuses, the report leaves the section out."""
+    report = reported(save({}, name="run", benchmarks=saved()[:8]))
+    assert not any(one.heading == foresight.HEADING for one in report.sections)
 
 
 def test_bases_are_values() -> None:
