@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from rayscale.measured import MeasuredCase, blocks, largest
-from rayscale.report.between import DISTURBED, USUAL, between
+from rayscale.report.between import between
 from rayscale.report.costs import WAYS
 from rayscale.report.prediction import Line, Misses, Source, missed_cases, missed_probes
 from rayscale.report.subject import Subject, with_probes
@@ -89,8 +89,8 @@ def _source(subject: Subject, kept: Sequence[Launch]) -> Source:
     misses = Misses(missed_probes(probed.probes, costs, cores), ())
     folder, software = subject.launches[0].folder, subject.launches[0].software
     alike = [one for one in kept if (one.folder, one.software) == (folder, software)]
-    usual = DISTURBED if any(case.is_noisy for case in subject.cases) else USUAL
-    return Source(costs, cores, misses, between(alike, usual))
+    seen = (case.surroundings.outside or 0.0 for case in subject.cases if case.surroundings)
+    return Source(costs, cores, misses, between(alike), load=max(seen, default=0.0))
 
 
 def _of_block(block: Block, source: Source, *, noisy: bool) -> Iterator[Line | Refused]:

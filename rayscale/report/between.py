@@ -10,9 +10,8 @@ from rayscale.saved.launches import Launch
 
 FEWEST = 5  # launches of a case: with fewer its variance is off by a factor of 7 in one of 20
 # Of logarithms.  40 launches of the same code had standard deviations of 1.5 to 8 % in the median
-# of a case; a speed-up is a ratio of two.  Beside other programs it is more: chosen on two launches
-# on two busy cores, of which 30 of 32 predictions held with 0.1.
-USUAL, DISTURBED = 0.1, 0.15
+# of a case; a speed-up is a ratio of two.
+USUAL = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,10 @@ class Between:
         return f"{100 * self.deviation:.0f} %, by {self.launches} launches that are kept"
 
 
-def between(launches: Sequence[Launch], usual: float = USUAL) -> Between:
+def between(launches: Sequence[Launch]) -> Between:
     """Return how far the speed-ups of one case differ between *launches*, of one machine.
 
-    The variances of the cases that enough of them have are averaged; without any, the *usual* one.
+    The variances of the cases that enough of them have are averaged; without any, the usual one.
     """
     logs: dict[str, list[float]] = {}
     for launch in launches:
@@ -41,7 +40,7 @@ def between(launches: Sequence[Launch], usual: float = USUAL) -> Between:
             logs.setdefault(case, []).append(log)
     enough = [one for one in logs.values() if len(one) >= FEWEST]
     if not enough:
-        return Between(usual, 0)
+        return Between(USUAL, 0)
     return Between(math.sqrt(sum(map(variance, enough)) / len(enough)), max(map(len, enough)))
 
 

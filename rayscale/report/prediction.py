@@ -53,6 +53,19 @@ class Source:
     cores: int
     misses: Misses
     between: Between
+    load: float  # the most CPUs that other programs used while a case was timed
+
+    def crowding(self, cpus: int) -> float:
+        """Return the deviation of a speed-up on *cpus* CPUs that other programs bring.
+
+        A call is as late as its latest worker.  Where others and the call need more cores than
+        there are, by one or more, a worker has half a core and takes twice as long.  (Measured on
+        two cores: 1.14, 1.2 and 2.0 times as long beside 0.1, 0.2 and 1 busy CPUs; see
+        rayscale/surroundings/during.py.)  The driver needs one, too.  Each of both times that a
+        speed-up has may be anywhere from not to fully so much longer: a uniform distribution.
+        """
+        wanted = self.load + min(cpus + 1, self.cores) - self.cores
+        return math.log1p(min(1.0, max(0.0, wanted))) * math.sqrt(2 / 12)
 
 
 @dataclass(frozen=True)
@@ -135,8 +148,8 @@ class Line:
         """Return what it would gain on *cpus* CPUs with so many *rows*.
 
         The interval is of the speed-up that another launch would measure.  It is Student's, of the
-        logarithm; the variances are added of what the model missed, of launches, of the rounds of
-        the serial case and of what was not measured.
+        logarithm; the variances are added of what the model missed, of launches, of what other
+        programs do, of the rounds of the serial case and of what was not measured.
         """
         expected = self.call(cpus, rows)
         value = self.serial.median / self.rows * rows / expected.seconds
@@ -144,6 +157,7 @@ class Line:
         deviation = math.hypot(
             source.misses.deviation,
             source.between.deviation,
+            source.crowding(cpus) * (expected.share if self.waits else 1.0),  # naps need no core
             expected.doubt,
             # A row that takes longer makes serial and the call longer: Ray's share is left.
             expected.share * _deviation(self.serial),

@@ -125,6 +125,11 @@ def rest_on(found: Bases) -> Iterator[str]:
         f"The model missed this run's cases and probes by {100 * source.misses.deviation:.0f} % (a "
         f"standard deviation); that of speed-ups between launches is {source.between.words}."
     )
+    if source.load:
+        yield (
+            f"Other programs used up to {digits(source.load)} of {count(source.cores, 'CPU')} "
+            "while the cases were timed, and may do so again: the intervals are wider for it."
+        )
     yield from map(str, found.refused)
 
 
@@ -170,6 +175,7 @@ def _figures(found: Bases, asked: Asked) -> dict[str, Any]:
         "miss": source.misses.deviation,
         "between_launches": source.between.deviation,
         "launches": source.between.launches,
+        "load": source.load,
         "predictions": [_figure(line, one) for line in found.lines for one in asked.of(line)],
         "not_predicted": list(map(str, found.refused)),
     }

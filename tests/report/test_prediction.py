@@ -191,6 +191,32 @@ def test_noisy_base_is_predicted_where_that_is_asked_for() -> None:
     assert line.at(16, ROWS).reach > found(run)["ray_blocks"].at(16, ROWS).reach
 
 
+@pytest.mark.parametrize(
+    ("load", "cpus", "slower"), [(0.1, 2, 1.1), (1.4, 2, 2.0), (1.0, 64, 2.0), (0.0, 2, 1.0)]
+)
+def test_load_of_others_widens(load: float, cpus: int, slower: float) -> None:
+    """Beside 0.1 busy CPUs a call on both cores may take 1.1 times as long, beside more, twice."""
+    source = next(iter(found(quiet()).values())).source
+    assert replace(source, load=load).crowding(cpus) == pytest.approx(
+        math.log(slower) * math.sqrt(1 / 6)
+    )
+
+
+def test_load_that_leaves_cores_free_changes_nothing() -> None:
+    """On 8 cores a call on 4, a driver and 3 busy programs have one each."""
+    source = replace(next(iter(found(quiet()).values())).source, cores=8, load=3.0)
+    assert source.crowding(4) == 0
+    assert source.crowding(5) > 0
+
+
+def test_load_is_said() -> None:
+    """A reader sees why the intervals are wide."""
+    some = Surroundings(1.0, cpus=2, needed=1, outside=0.7)
+    run = changed(quiet(), lambda one: one.is_serial, surroundings=some)
+    shown = render(bases(run, ()), Asked((4,), ()), "markdown", 130)
+    assert "Other programs used up to 0.70 of 2 CPUs while the cases were timed" in shown
+
+
 def test_run_that_carries_nothing_is_refused() -> None:
     """No probes, no serial case, no case on Ray: one sentence each."""
     run = quiet()
