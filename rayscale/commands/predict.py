@@ -28,6 +28,10 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         words = str(value).split(",")
+        if len(words) > MANY:
+            self.fail(
+                f"{quoted(value)} has {len(words):,} numbers; give {MANY} at most", param, ctx
+            )
         # No more digits than the largest has: Python reads no number of thousands of them.
         known = [one for one in words if one.isascii() and one.isdigit() and len(one) <= DIGITS]
         numbers = {int(one) for one in known}
@@ -42,6 +46,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 
 
 DIGITS = 12
+MANY = 100  # numbers: the table has a line of each, for each case
 MOST_CPUS = 10_000
 MOST_ROWS = 10**9
 

@@ -1,7 +1,7 @@
 """What a way of running would gain on CPUs, and with rows, that were not measured."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -171,17 +171,24 @@ class Line:
     def enough(self, rows: int) -> int | None:
         """Return from how many CPUs on another one brings less than 10 % of what a CPU can give.
 
-        On average of as many more: rows that cannot be cut evenly make single steps uneven.  None
-        where that is beyond MOST CPUs.
+        On average of as many more: rows that cannot be cut evenly make single steps uneven.  Above
+        100 CPUs within 1 %.  None where that is beyond MOST CPUs.
         """
-        gained = (self._gain(cpus, rows) for cpus in range(1, MOST + 1))
-        return next((n for n, gain in enumerate(gained, start=1) if gain < ENOUGH), None)
+        return next((cpus for cpus in _counts() if self._gain(cpus, rows) < ENOUGH), None)
 
     def _gain(self, cpus: int, rows: int) -> float:
         """Return what each of as many CPUs more brings on average, in speed-up."""
         alone = self.serial.median / self.rows * rows
         one, two = (self.call(count, rows).seconds for count in (cpus, 2 * cpus))
         return (alone / two - alone / one) / cpus
+
+
+def _counts() -> Iterator[int]:
+    """Return CPU counts up to MOST: each up to 100, and then in steps of 1 %."""
+    cpus = 1
+    while cpus <= MOST:
+        yield cpus
+        cpus += max(1, cpus // 100)
 
 
 def _deviation(case: MeasuredCase) -> float:
@@ -192,7 +199,7 @@ def _deviation(case: MeasuredCase) -> float:
 
 def missed_probes(probes: Sequence[ProbeTiming], costs: Tariff, cores: int) -> tuple[float, ...]:
     """Return how far tasks of known lengths are missed: squares of logarithms."""
-    lengths = [one for one in probes if one.name == "task_length" and one.length is not None]
+    lengths = [one for one in probes if one.name == "task_length" and one.length and one.tasks]
     serial = {one.length: one.median / one.tasks for one in lengths if _is_serial(one)}
     found = []
     for one in lengths:

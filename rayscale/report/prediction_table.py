@@ -15,7 +15,7 @@ from rayscale.text import count, digits, printed, share
 
 Format = Literal["text", "markdown", "json"]
 
-HEADINGS = ("case", "way of running", "limited by", "rows", "CPUs", "tasks", "speed-up [95 %]")
+HEADINGS = ("case", "way of running", "limited by", "rows", "CPUs", "tasks", "speed-up [95 %] (n)")
 WORDS = ("case", "way of running", "limited by")  # the columns without numbers
 IN_WORDS = {"ray_whole": "in one task", "ray_per_row": "per row", "ray_blocks": "in blocks"}
 NOTE = (
@@ -142,7 +142,7 @@ def rows(found: Bases, asked: Asked) -> Iterator[tuple[str, ...]]:
         ):
             yield (
                 *(_name(line), one.way, one.limit, f"{one.rows:,}", f"{one.cpus:,}"),
-                *(f"{one.call.tasks:,}", one.ratio.figure),
+                *(f"{one.call.tasks:,}", str(one.ratio)),
             )
 
 

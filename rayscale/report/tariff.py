@@ -69,9 +69,10 @@ def _between(points: Points, place: float) -> float:
 
 def tariff(probes: Sequence[ProbeTiming]) -> Tariff:
     """Return what the *probes* of a run say that Ray takes; TariffError where they do not."""
-    own = [one for one in probes if one.implementation == TASKS and one.n >= FEWEST_ROUNDS]
+    own = [one for one in probes if one.tasks and one.implementation == TASKS]
+    own = [one for one in own if one.n >= FEWEST_ROUNDS]
     empty = {
-        cpus: tuple(sorted((float(one.tasks), one.median) for one in own if _is(one, cpus)))
+        cpus: _points([(float(one.tasks), one.median) for one in own if _is(one, cpus)])
         for cpus in sorted({one.cpus for one in own})
     }
     empty = {cpus: points for cpus, points in empty.items() if len(points) >= FEWEST_NUMBERS}
@@ -94,9 +95,14 @@ def _is(one: ProbeTiming, cpus: int) -> bool:
     return one.name == "empty_tasks" and one.cpus == cpus
 
 
+def _points(pairs: Sequence[tuple[float, float]]) -> Points:
+    """Return *pairs* in order, one for each place: a file may be anybody's, and have more."""
+    return tuple(sorted(dict(pairs).items()))
+
+
 def _extra(moved: Sequence[ProbeTiming]) -> Points:
     """Return what a task takes more for its bytes, which never falls: less is noise."""
-    points = sorted((one.bytes_moved / one.tasks, one.median / one.tasks) for one in moved)
+    points = _points([(one.bytes_moved / one.tasks, one.median / one.tasks) for one in moved])
     if not points:
         return ()
     heights = np.maximum.accumulate([seconds - points[0][1] for _, seconds in points])

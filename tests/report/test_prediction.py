@@ -260,6 +260,13 @@ def test_costs_are_read_off_the_probes() -> None:
     assert made_tariff(1e-3, 0.0).moving(1, 4e6) == pytest.approx(4e-3)  # beyond the last, too
 
 
+def test_probes_by_anybody_are_read() -> None:
+    """Without tasks, or twice with as many, a probe does no harm."""
+    probes = quiet().probes
+    odd = [replace(one, tasks=0) for one in probes]
+    assert tariff([*odd, *probes, *probes]) == tariff(probes)
+
+
 def test_sentence_says_what_the_cpus_bring_and_what_limits() -> None:
     """The driver is late per row, blocks have their interval, and waiting tasks need no cores."""
     first, second = sentences(bases(quiet(), ()), Asked((16, 400), ()))
@@ -362,6 +369,16 @@ def test_numbers_that_are_none_are_refused(
     done = CliRunner().invoke(rayscale, command)
     assert isinstance(done.exception, SystemExit)
     assert "has something else than whole numbers from 1 to " in done.output
+
+
+def test_too_many_numbers_are_refused(save: Callable[..., Path]) -> None:
+    """A table of thousands of lines helps nobody, and takes long."""
+    file = save({}, name="run", benchmarks=saved())
+    numbers = ",".join(map(str, range(1, 102)))
+    command = [f"--results={file.parents[1]}", "predict", "run", f"--rows={numbers}"]
+    done = CliRunner().invoke(rayscale, command)
+    assert isinstance(done.exception, SystemExit)
+    assert "has 101 numbers; give 100 at most" in done.output
 
 
 def test_probes_of_another_run_of_the_machine_serve(save: Callable[..., Path]) -> None:
