@@ -37,6 +37,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("compare", "odd", "run", "--format=markdown"),
     ("compare", "run", "odd", "--across-machines", "--format=json"),
     ("export", "odd", "-oodd.csv"),
+    ("predict", "odd", "--noisy"),
     ("report", "odd", "--format=md"),
 )
 DRAWN = ("report", "odd", "-oodd.html", "--charts=charts")  # it takes a second
