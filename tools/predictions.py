@@ -4,11 +4,13 @@ Each launch runs ``rayscale.overhead`` and the cases of a benchmark that this sc
 FOLDER, in one session of pytest; its run is kept in FOLDER/results.  Run again, the script makes
 the launches that are missing.  Then it predicts, launch by launch, the held-out cases from the
 others: series on 2 CPUs and with 4 and 8 times as many rows from series on 1 CPU, and naps on 16
-and 64 CPUs from naps on 1, 2 and 4.  The table has the predictions of all launches after the first
-``--skip`` ones: how many of the measured speed-ups were inside their 95 % interval, with an exact
-95 % interval of that share, in how many launches all were, and how wide the intervals were.  A
-launch's predictions share its cases, so the last column has, too, the share's interval when the
-launch is the unit: Student's t of the launches' shares.  What was noisy is predicted, too.
+and 64 CPUs from naps on 1, 2 and 4.  What was noisy is predicted, too.
+
+The first table has what the same launch measured of them, the second what the next one did.  Each
+says how many of the measured speed-ups were inside their 95 % interval, with an exact 95 % interval
+of that share as if all were independent; the mean of the launches' shares with Student's 95 %
+interval, for which the launch is the unit; and how wide the intervals were.  ``--skip`` leaves the
+first launches out, by which a model was chosen.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,21 +111,21 @@ def group(case: MeasuredCase) -> str | None:
     return "other sizes" if case.cpus == 1 else "other sizes, 2 CPUs"
 
 
-def held_out(file: Path) -> Iterator[Held]:
-    """Predict what is held out of the run in *file* from the rest of it."""
-    whole = subject.read([read(file)])
+def held_out(file: Path, other: Path) -> Iterator[Held]:
+    """Predict what is held out of the run in *file* from the rest; measured is what *other* has."""
+    whole, measured = (subject.read([read(one)]) for one in (file, other))
     rest = replace(whole, cases=tuple(case for case in whole.cases if not group(case)))
     try:
         lines = {(one.serial.problem, one.way): one for one in bases(rest, (), noisy=True).lines}
     except UnpredictableError as error:
         print(f"{file.name}: {error}")  # noqa: T201 - its purpose
         return
-    serial = {(case.problem, case.size): case for case in whole.cases if case.is_serial}
-    for case in whole.cases:
+    serial = {(case.problem, case.size): case for case in measured.cases if case.is_serial}
+    for case in measured.cases:
         line, found = lines.get((case.problem, case.implementation)), group(case)
         if line and found and not case.is_serial and case.rows:
-            measured = Ratio.of(serial[case.problem, case.size], case).value
-            yield Held(found, file.name, line.at(case.cpus, case.rows), measured)
+            ratio = Ratio.of(serial[case.problem, case.size], case).value
+            yield Held(found, file.name, line.at(case.cpus, case.rows), ratio)
 
 
 def row(name: str, held: Sequence[Held]) -> Iterator[str]:
@@ -167,10 +170,12 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     while len(files := sorted(folder.glob("results/*/[0-9]*.json"))) < own.launches:
         launch(folder)
-    held = [one for file in files[own.skip :] for one in held_out(file)]
-    if not held:
-        raise SystemExit(f"nothing is predicted: {len(files)} launches are kept")
-    print(printed(table(held), width=200), end="")  # noqa: T201 - its purpose
+    files = files[own.skip :]
+    # Each launch is predicted from by itself and, but for the last one, for the next.
+    for what, pairs in (("same", zip(files, files, strict=True)), ("next", pairwise(files))):
+        if held := [one for file, other in pairs for one in held_out(file, other)]:
+            heading = f"Measured in the {what} launch:"
+            print(printed(heading, table(held), width=200), end="")  # noqa: T201 - its purpose
 
 
 if __name__ == "__main__":
