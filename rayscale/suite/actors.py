@@ -100,7 +100,7 @@ def actors_stay(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Itera
 
 def demand_processes(answers: Sequence[Answer], cpus: int, who: str) -> None:
     """Raise ClusterError unless *answers* came from *cpus* different processes."""
-    processes = {(one.conditions.host, one.conditions.pid) for one in answers}
+    processes = {one.conditions.process for one in answers}
     if len(processes) != cpus:
         raise ClusterError(
             f"{cpus} {who} answered from {len(processes)} processes; the CPU count is not in force"

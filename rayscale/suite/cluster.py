@@ -5,13 +5,13 @@ Ray is imported inside the functions: a session without a case of Ray's does wit
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rayscale.faults import FaultError
-from rayscale.suite import witness
+from rayscale.suite import placing, witness
 from rayscale.suite.environment import Conditions
 from rayscale.suite.stage import Kernels, Work, WorkError, work
 from rayscale.suite.store import Traces
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rayscale.suite.witness import Answer, Tally
 
-Process = tuple[str, int]  # host and pid
+Process = tuple[str, int]  # the id of its node, and its pid: two nodes may have one host name
 
 # Seconds that n workers have to answer; a cold one needs 1 to 3, more under load.
 PATIENCE = 60
@@ -105,17 +105,20 @@ class Cluster:
     """A running cluster, and all its processes that are known and warm.
 
     *in_turns*: two cases are set up at a time, of which one works: both have the same CPUs.
+    *is_shared*: somebody else has started it, and it may have several nodes.
     *ask_lost* returns what of it has ended, in words; None while all is there.
     *ask_traces* returns what tells of objects on disk; None where that cannot be seen.
     """
 
     cpus: int
     in_turns: bool = False
+    is_shared: bool = False
     ask_lost: Callable[[], str | None] = lambda: None
     ask_traces: Callable[[], Traces | None] = lambda: None
     workers: dict[Process, Conditions] = field(default_factory=dict)
     _before: Traces | None = None  # when CPUs were set aside last
     _taken: int = 0  # CPUs of the groups that cases have
+    _nodes: "dict[PlacementGroup, placing.Nodes]" = field(default_factory=dict)
     _spare: "list[PlacementGroup]" = field(default_factory=list)  # groups that no case has
     _in_use: "list[PlacementGroup]" = field(default_factory=list)
 
@@ -191,6 +194,7 @@ class Cluster:
         """Give back the CPUs of *group*; one that has ended would keep us waiting."""
         from ray.util.placement_group import remove_placement_group
 
+        self._nodes.pop(group, None)
         if self.lost is None:
             remove_placement_group(group)
 
@@ -206,6 +210,8 @@ class Cluster:
                 f"{cpus} CPUs were not free within {PATIENCE} s; "
                 "wait until the cluster's other work is done, or ask for fewer with --cpus"
             )
+        if self.is_shared:
+            self._nodes[group] = placing.nodes_of(group)
         return group
 
     def _demand_no_loss(self) -> None:
@@ -221,11 +227,10 @@ class Cluster:
         Each of them then has *kernels*.  ClusterError if fewer answer: then the case's CPU count is
         not in force.
         """
+        where = placing.on_granted(group, self._nodes_of(group), cpus)
         deadline = time.monotonic() + PATIENCE
         for attempt in itertools.count():
-            answers = self._ask(
-                "", count=cpus, cpus_each=1, hold=hold(attempt), group=group, kernels=kernels
-            )
+            answers = self._ask("", where, cpus_each=1, hold=hold(attempt), kernels=kernels)
             if len(answers) == cpus or time.monotonic() > deadline:
                 break
         if len(answers) < cpus:
@@ -245,20 +250,21 @@ class Cluster:
         WorkError if not all rows are found: then a process that worked is gone.
         """
         deadline = time.monotonic() + RECOUNTING
-        warm = set(self.workers)
+        warm, nodes = dict(self.workers), self._nodes_of(group)
         tallies: dict[Process, Tally] = {}
         for attempt in itertools.count():
             if group is not None and attempt < AMONG_THE_GRANTED:
-                count, cpus_each, where = group.bundle_count, 1, group
+                where, cpus_each = placing.on_granted(group, nodes, group.bundle_count), 1
             else:  # beyond those known, in case there are more
-                count, cpus_each, where = len(self.workers) + attempt, 0, None
-            answers = self._ask(case, count, cpus_each, hold(attempt), where)
+                known = [node for node, _ in self.workers]
+                where, cpus_each = placing.on_all_workers(nodes, known, attempt), 0
+            answers = self._ask(case, where, cpus_each, hold(attempt))
             tallies |= {process: answer.tally for process, answer in answers.items()}
             seen = sum(tally.rows for tally in tallies.values())
             if seen == rows or time.monotonic() > deadline:
                 break
         if seen != rows:
-            if lost := warm - set(tallies):
+            if lost := [worker for who, worker in warm.items() if who not in tallies]:
                 raise LostWorkerError(_gone(lost))
             raise WorkError(
                 f"{rows} rows went through the kernel, but Ray's {len(tallies)} worker processes "
@@ -267,34 +273,34 @@ class Cluster:
         late = sum(tally.rows > 0 for who, tally in tallies.items() if who not in warm)
         return work(together(tallies.values()), late)
 
+    def _nodes_of(self, group: "PlacementGroup | None") -> placing.Nodes:
+        """Return the node of each CPU of *group*; none where the cluster has one node."""
+        return placing.ONE if group is None else self._nodes.get(group, placing.ONE)
+
     def _ask(
         self,
         case: str,
-        count: int,
+        where: Sequence[Any],
         cpus_each: int,
         hold: float,
-        group: "PlacementGroup | None" = None,
         kernels: Kernels = (),
     ) -> dict[Process, "Answer"]:
+        """Return the answers of the processes that work *where* Ray is asked to have them work."""
         import ray
-        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         self._demand_no_loss()
         task = ray.remote(num_cpus=cpus_each, max_retries=0)(witness.answer)
-        if group is not None:
-            task = task.options(
-                scheduling_strategy=PlacementGroupSchedulingStrategy(placement_group=group)
-            )
-        given = ray.get([task.remote(case, kernels, hold) for _ in range(count)])
-        answers = {(one.conditions.host, one.conditions.pid): one for one in given}
+        there = [task if one is None else task.options(scheduling_strategy=one) for one in where]
+        given = ray.get([one.remote(case, kernels, hold) for one in there])
+        answers = {answer.conditions.process: answer for answer in given}
         # Whoever answers is warm from here on.
         self.workers |= {process: answer.conditions for process, answer in answers.items()}
         return answers
 
 
-def _gone(workers: Iterable[Process]) -> str:
+def _gone(workers: Iterable[Conditions]) -> str:
     """Return that *workers* have ended, in words."""
-    names = ", ".join(f"process {pid} on {host}" for host, pid in sorted(workers))
+    names = ", ".join(sorted(f"process {one.pid} on {one.host}" for one in workers))
     return f"a worker of Ray's ended, and with it what it had done ({names})"
 
 

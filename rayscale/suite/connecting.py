@@ -50,7 +50,7 @@ def existing(
                 f"--rayscale-ray-address: {neediest} needs {cpus} CPUs and the cluster at "
                 f'"{address}" has {total}; choose cases that need no more, with -k'
             )
-        cluster = warm(Cluster(cpus, ask_lost=partial(_silent, address)))
+        cluster = warm(Cluster(cpus, is_shared=True, ask_lost=partial(_silent, address)))
         theirs = max(worker.niceness for worker in cluster.workers.values())
         stack.enter_context(environment.niceness(theirs))
         yield cluster

@@ -32,10 +32,16 @@ class Conditions:
     """What a process works under; equal in all arms, or the run says where not."""
 
     host: str
+    node: str  # the id of Ray's node that it is a process of; none where it is not Ray's
     pid: int
     niceness: int
     blas_threads: int
     allocator: str
+
+    @property
+    def process(self) -> tuple[str, int]:
+        """What no other process of a cluster has: two of its nodes may have one host name."""
+        return self.node, self.pid
 
 
 @dataclass(frozen=True)
@@ -112,11 +118,21 @@ def conditions() -> Conditions:
 
     return Conditions(
         host=platform.node(),
+        node=own_node(),
         pid=os.getpid(),
         niceness=own_niceness(),
         blas_threads=max((pool["num_threads"] for pool in threadpool_info()), default=0),
         allocator=_allocator(),
     )
+
+
+def own_node() -> str:
+    """Return the id of the node of Ray's that this process is connected to; nothing, if to none."""
+    ray = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return ""
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
 
 
 def own_niceness() -> int:

@@ -9,7 +9,7 @@ import msgspec
 import psutil
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from rayscale.suite.environment import Conditions
+from rayscale.suite.environment import Conditions, own_node
 from rayscale.surroundings.during import Surroundings
 from rayscale.surroundings.watch import Watch
 
@@ -39,9 +39,9 @@ def is_noisy(extra_info: Mapping[str, Any]) -> bool:
 
 def _helpers(workers: Sequence[Conditions]) -> set[int]:
     """Return the processes that started *workers*: an existing cluster's, on this machine."""
-    found = set()
+    here, found = (platform.node(), ("", own_node())), set()
     for worker in workers:
-        if worker.host != platform.node():
+        if worker.host != here[0] or worker.node not in here[1]:
             continue
         try:
             parent = psutil.Process(worker.pid).ppid()

@@ -24,7 +24,7 @@ from rayscale.parent import end_with
 from rayscale.suite import witness
 from rayscale.suite.cluster import PATIENCE, RECOUNTING, GrantError, hold
 from rayscale.suite.code import pools_pickler
-from rayscale.suite.environment import own_niceness
+from rayscale.suite.environment import Conditions, own_niceness, own_node
 from rayscale.suite.failing import noted, origin
 from rayscale.suite.rows import cut, join
 from rayscale.suite.stage import RAYS_PICKLER, Kernels, Stage, Work, WorkError, on_ray, way, work_of
@@ -93,6 +93,7 @@ def _packed_error(error: Exception, pickler: str) -> Packed:
 class Driver:
     """The process that has a pool."""
 
+    node: str  # of Ray's, which it is connected to, if to any
     pid: int
     niceness: int
     pickler: str
@@ -110,9 +111,12 @@ def answer(case: str, kernels: Sequence[Packed], driver: Driver, seconds: float)
     It has *kernels* then, works at the niceness of the *driver*, leaves Ctrl-C to that, and ends
     with it.
     """
-    if driver.pid != os.getpid():
+    is_elsewhere = own_node() not in ("", driver.node)  # a node of Ray's, with ids of its own
+    if is_elsewhere or driver.pid != os.getpid():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if os.getppid() == driver.pid:  # Ray's pool is of processes that Ray has started
+        if (
+            not is_elsewhere and os.getppid() == driver.pid
+        ):  # Ray's pool is of processes that Ray has started
             end_with(driver.pid, signal.SIGKILL)
         if driver.niceness > own_niceness():
             os.setpriority(os.PRIO_PROCESS, 0, driver.niceness)
@@ -147,13 +151,13 @@ class Pool:
         A pool gives a task to whichever is free: so each is held until all are at it.
         """
         deadline = time.monotonic() + patience
-        answers: dict[int, Answer] = {}
+        answers: dict[tuple[str, int], Answer] = {}
         own = tuple(self.pack(kernel) for kernel in kernels)
-        driver = Driver(os.getpid(), own_niceness(), self.pickler)
+        driver = Driver(own_node(), os.getpid(), own_niceness(), self.pickler)
         for repeated in count():
             words = (case, own, driver, hold(repeated))
             given = [one.open() for one in self.run_all(answer, [words] * self.size)]
-            answers |= {one.conditions.pid: one for one in given}
+            answers |= {one.conditions.process: one for one in given}
             if len(answers) >= self.size or time.monotonic() > deadline:
                 break
         return list(answers.values())
@@ -171,7 +175,7 @@ class Pool:
                 f"{len(answers)} processes of a pool of {self.size} answered within {PATIENCE} s; "
                 "the CPU count is not in force"
             )
-        others = [one.conditions for one in answers if one.conditions.pid != os.getpid()]
+        others = [one.conditions for one in answers if not _is_this(one.conditions)]
         return Stage(self, tuple(others), self.account)
 
     def run(self, kernel: Kernel, rows: Any, blocks: int) -> Any:
@@ -184,6 +188,11 @@ class Pool:
                 where = origin("block", pieces, place)
                 raise noted(result.error.open(), where, result.trace)
         return join(rows, results)
+
+
+def _is_this(process: Conditions) -> bool:
+    """Tell whether *process* is this one: on another node of Ray's, one may have the same id."""
+    return process.process == (own_node(), os.getpid())
 
 
 def call(task: tuple[Function, tuple[Any, ...]]) -> Any:

@@ -7,7 +7,7 @@ files of it: no loggers, no callbacks, no report, results in a folder that is go
 How the CPU count is proven: Tune may run no more trials at once than there are CPUs, each trial
 asks for one CPU, and each reports from which process it comes, when it ran, and which rows that
 process has seen.  So rows that nobody saw, and trials that ran beside more others than there are
-CPUs, are an error.  (Clocks of machines differ, so the trials of each are counted by themselves.)
+CPUs, are an error.  (Clocks of nodes differ, so the trials of each are counted by themselves.)
 
 A new actor is a new process, which imports the kernel: that is part of what a trial costs.
 
@@ -96,7 +96,7 @@ class Study:
     folder: str
     is_reused: bool
     seen: dict[tuple[int, str, int], Told] = field(default_factory=dict)  # the last of each process
-    spans: dict[tuple[str, str], list[Span]] = field(default_factory=dict)  # by case and host
+    spans: dict[tuple[str, str], list[Span]] = field(default_factory=dict)  # by case and node
     searches: int = 0
 
     def search(self, kernel: Kernel, pieces: Sequence[Any]) -> list[Told]:
@@ -139,11 +139,11 @@ class Study:
 
     def _note(self, one: Told) -> None:
         """Keep the last tally of each process, and when trials ran."""
-        process = self.searches, one.conditions.host, one.conditions.pid
+        process = self.searches, *one.conditions.process
         before = self.seen.get(process)
         if before is None or before.span < one.span:
             self.seen[process] = replace(one, outcome=None)  # results may be large
-        self.spans.setdefault((one.case, one.conditions.host), []).append(one.span)
+        self.spans.setdefault((one.case, one.conditions.node), []).append(one.span)
 
     def account(self, case: str, rows: int) -> Work:
         """Return how the trials of *case* worked; WorkError if too many ran at once."""

@@ -21,9 +21,9 @@ def child() -> Iterator[int]:
         yield process.pid
 
 
-def worker(pid: int, host: str = platform.node()) -> Conditions:
+def worker(pid: int, host: str = platform.node(), node: str = "") -> Conditions:
     """Return a worker in the process *pid*."""
-    return Conditions(host, pid, niceness=0, blas_threads=1, allocator="")
+    return Conditions(host, node, pid, niceness=0, blas_threads=1, allocator="")
 
 
 def test_what_started_a_worker_helps(child: int) -> None:
@@ -43,4 +43,5 @@ def test_worker_elsewhere_or_ended_is_left_out(child: int) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
 
-    assert neighbours._helpers([worker(child, "elsewhere"), worker(ended.pid)]) == set()
+    elsewhere = worker(child, "elsewhere"), worker(child, node="another of this name")
+    assert neighbours._helpers([*elsewhere, worker(ended.pid)]) == set()

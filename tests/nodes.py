@@ -1,0 +1,181 @@
+"""Ray clusters of several nodes: network namespaces of this machine, each with an address."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.clusters import end, short_folder, wait_until
+from tests.projects import PATIENCE, Run, command, surroundings
+
+PORT = 6379
+STORE = 100_000_000  # bytes for objects, the least that is roomy: /dev/shm is shared by all nodes
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "7" * 64}
+NAME = "twin"  # of every host: a host name does not tell nodes apart
+
+needs_namespaces = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("unshare") is None,
+    reason="nodes are network namespaces, which root makes with iproute2 and util-linux",
+)
+
+
+def ip(*words: str) -> str:
+    """Call iproute2; return what it says."""
+    done = subprocess.run(
+        ["ip", *words],  # noqa: S607 - the system's iproute2
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Node:
+    """A network namespace with an *address*; its clocks are so many seconds *ahead* of ours.
+
+    What is in the folder *hidden*, if any, is not there for it.
+    """
+
+    name: str
+    address: str
+    ahead: int
+    hidden: Path | None
+
+    def inside(self, words: Sequence[str]) -> list[str]:
+        """Return how to run the command of these *words* there."""
+        clock = ["--time", f"--monotonic={self.ahead}", f"--boottime={self.ahead}"]
+        steps = [
+            f"hostname {NAME}",
+            *([f"mount -t tmpfs none {self.hidden}"] if self.hidden else []),
+        ]
+        return [
+            *("ip", "netns", "exec", self.name, "unshare", "--uts"),  # mounts are its own, too
+            *(clock if self.ahead else []),
+            *("sh", "-c", " && ".join([*steps, 'exec "$@"']), "sh", *words),
+        ]
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """All that run there."""
+        numbers = map(int, ip("netns", "pids", self.name).split())
+        return [psutil.Process(one) for one in numbers if psutil.pid_exists(one)]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """A Ray cluster of several nodes; the first one is its head, on which pytest runs."""
+
+    nodes: Sequence[Node]
+    folder: Path
+    project: Path  # which the other nodes do not have
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """The address that Ray is reached at."""
+        return f"{self.nodes[0].address}:{PORT}"
+
+    def start(self, node: Node, cpus: int = 1) -> None:
+        """Start Ray on *node*, and wait until it is there."""
+        is_head = node is self.nodes[0]
+        role = ("--head", f"--port={PORT}", "--include-dashboard=false")
+        output = self.folder / f"{node.name}-{len(self.started)}.out"
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                node.inside(
+                    [
+                        *(str(Path(sys.executable).with_name("ray")), "start", "--block"),
+                        *(role if is_head else [f"--address={self.address}"]),
+                        *(f"--num-cpus={cpus}", f"--object-store-memory={STORE}"),
+                        f"--node-ip-address={node.address}",
+                        f"--temp-dir={self.folder / node.name}",
+                    ]
+                ),
+                env=surroundings(HOME=str(self.folder), RAY_USAGE_STATS_ENABLED="0", **TOKEN),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        self.started.append(process)
+        wait_until(lambda: "Ray runtime started" in output.read_text(), f"Ray on {node.name}")
+
+    def lose(self, node: Node) -> None:
+        """Kill all that runs on *node*."""
+        end(node.processes)
+
+    def end(self) -> None:
+        """Kill all that runs on any node."""
+        for node in self.nodes:
+            self.lose(node)
+        for process in self.started:
+            process.wait(PATIENCE)
+
+    def run_pytest(self, *arguments: str, **variables: str) -> Run:
+        """Run pytest in the project on the head, with its Ray cases on all nodes."""
+        words = command(f"--rayscale-ray-address={self.address}", *arguments)
+        done = subprocess.run(
+            self.nodes[0].inside(words),
+            cwd=self.project,
+            env=surroundings(HOME=str(self.folder), **TOKEN, **variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=PATIENCE,
+        )
+        results = self.project / "results"
+        return Run(done.returncode, done.stdout.decode(), sorted(results.rglob("*.json")))
+
+
+@contextmanager
+def cluster(*ahead: int) -> Iterator[Nodes]:
+    """Start Ray on nodes of one CPU each, whose clocks are *ahead*; nothing of it is left."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(short_folder())
+        project = folder / "project"
+        project.mkdir()
+        switch = _switch(stack)
+        nodes = [
+            _node(stack, switch, number, seconds, None if number == 1 else project)
+            for number, seconds in enumerate(ahead, 1)
+        ]
+        made = Nodes(nodes, folder, project)
+        stack.callback(made.end)
+        for node in nodes:
+            made.start(node)
+        yield made
+
+
+def _switch(stack: ExitStack) -> str:
+    """Make what the nodes are connected by; return its name."""
+    name = _namespace(stack, f"rs{os.getpid()}-switch")
+    ip("-n", name, "link", "add", "bridge", "type", "bridge")
+    ip("-n", name, "link", "set", "bridge", "up")
+    return name
+
+
+def _node(stack: ExitStack, switch: str, number: int, ahead: int, hidden: Path | None) -> Node:
+    """Make the node of that *number*, connected to the *switch*."""
+    name = _namespace(stack, f"rs{os.getpid()}-{number}")
+    port, address = f"port{number}", f"10.9.8.{number}"
+    ip("link", "add", port, "netns", switch, "type", "veth", "peer", "eth0", "netns", name)
+    ip("-n", switch, "link", "set", port, "master", "bridge", "up")
+    ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
+    ip("-n", name, "link", "set", "eth0", "up")
+    # Ray finds its own address by the way to the world outside, which there is not.
+    ip("-n", name, "route", "add", "default", "via", "10.9.8.254")
+    return Node(name, address, ahead, hidden)
+
+
+def _namespace(stack: ExitStack, name: str) -> str:
+    """Make a network namespace that is there until the end of *stack*."""
+    ip("netns", "add", name)
+    stack.callback(ip, "netns", "del", name)
+    ip("-n", name, "link", "set", "lo", "up")
+    return name

@@ -1,0 +1,76 @@
+"""A cluster of two nodes: CPU counts are proven, and code arrives, on both."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.nodes import Nodes, cluster, needs_namespaces
+from tests.projects import QUICK, Run, write
+
+pytestmark = needs_namespaces
+
+PROJECT = {
+    "pytest.ini": "[pytest]\nrayscale = true\npythonpath = lib\n",
+    # Only the head has this folder, and pytest alone has it on its path.
+    "lib/far.py": """
+import time
+
+def double(rows):
+    time.sleep(0.002 * len(rows))
+    return 2 * rows
+""",
+    "test_far.py": """
+import numpy as np
+import rayscale
+from far import double
+
+ROWS = np.arange(8.0)
+WAYS = [rayscale.serial, rayscale.ray_blocks, rayscale.ray_actors, rayscale.ray_pool]
+
+def triple(rows):
+    return 3 * rows
+
+@rayscale.cases({"double": double}, sizes={"few": 8}, ways=WAYS)
+def test_double(measure, size):
+    measure(ROWS, 2 * ROWS)
+
+@rayscale.cases({"triple": triple}, sizes={"few": 8}, ways=[rayscale.ray_blocks], cpus=[2])
+def test_triple(measure, size):
+    measure(ROWS, 3 * ROWS)
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    """Return a cluster of two nodes, of one CPU and one host name each."""
+    with cluster(0, 0) as started:
+        write(started.project, PROJECT)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def timed(nodes: Nodes) -> Run:
+    """Return a run of all cases, timed on one CPU and on two, which are on two nodes."""
+    return nodes.run_pytest("--benchmark-only", "--cpus=1,2", QUICK)
+
+
+def test_cpus_of_two_nodes_are_proven(timed: Run) -> None:
+    """Tasks, actors and Ray's pool: what ran on both nodes was seen, to the last row."""
+    assert timed.exit_code == 0, timed.output
+    seen = {name: one["extra_info"] for name, one in timed.cases.items()}
+    on_ray = {name: info for name, info in seen.items() if "ray" in name}
+
+    assert len(on_ray) == 3 * 2 + 1
+    assert all(info["cpus_proven"] for info in seen.values())
+    assert {name: info["workers"] for name, info in on_ray.items()} == {
+        name: int(name.partition("cpus")[2][0]) for name in on_ray
+    }
+
+
+def test_code_that_only_the_driver_has_reaches_both_nodes(timed: Run) -> None:
+    """A module of a folder that the other node does not have, and a function of the test file."""
+    routes = {name: one["extra_info"]["code"] for name, one in timed.cases.items()}
+
+    assert routes["double-ray_blocks-cpus2-few"] == "shipped"
+    assert routes["triple-ray_blocks-cpus2-few"] == "value"
