@@ -3,14 +3,18 @@
 A call begins in this process; its tasks are made and sent (*start*, until the first one runs), run
 (*executing*, per CPU), leave CPUs to Ray's work or idle between them (*waiting*), and their results
 come back (*fetching*, after the last one has ended).  The four add up to the call.
+
+Clocks of nodes differ: what a node noted by its own is put on this process's, as well as can be.
 """
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+from rayscale.suite.environment import own_node
+from rayscale.suite.observers import SAME, Clock, clocks
 from rayscale.suite.trial import Counted, Kernel, Trial
 from rayscale.suite.witness import Span, Stamped
 
@@ -33,6 +37,14 @@ class Phases:
         return self.start + self.waiting + self.executing + self.fetching
 
 
+@dataclass(frozen=True)
+class Observed:
+    """The phases of a call, and *within* how many seconds the clocks of all nodes are known."""
+
+    phases: Phases
+    within: float
+
+
 def split(begun: float, ended: float, spans: Sequence[Span], cpus: int) -> Phases:
     """Return the phases of a call from *begun* to *ended*, whose tasks had these *spans*.
 
@@ -45,12 +57,12 @@ def split(begun: float, ended: float, spans: Sequence[Span], cpus: int) -> Phase
     return Phases(first - begun, last - first - executing, executing, ended - last)
 
 
-def observe(trial: Trial, kernel: Kernel) -> Phases | None:
+def observe(trial: Trial, kernel: Kernel) -> Observed | None:
     """Return the phases of the middle one of some calls of *trial*.
 
-    None where a worker is on another machine: its clock is another one.
+    None where a worker is on another machine that is not a node of Ray's: its clock is another one.
     """
-    if any(worker.host != platform.node() for worker in trial.stage.workers):
+    if any(one.host != platform.node() and not one.node for one in trial.stage.workers):
         return None
     case = uuid4().hex
     call = trial.call(Stamped(kernel, case), case)
@@ -59,11 +71,30 @@ def observe(trial: Trial, kernel: Kernel) -> Phases | None:
         calls += [_timed(call) for _ in range(PASSES)]
     work = trial.account([call])
     assert work is not None  # a way of Ray's can say who did the work
-    phases = [
-        split(begun, ended, [one for one in work.spans if begun <= one[0] < ended], trial.case.cpus)
-        for begun, ended in calls[-PASSES:]
-    ]
-    return sorted(phases, key=lambda one: one.whole)[len(phases) // 2]
+    known = clocks(work.spans.keys() - {"", own_node()})
+    spans = list(_by_this_clock(work.spans, known))
+    phases = [split(*one, list(_within(one, spans)), trial.case.cpus) for one in calls[-PASSES:]]
+    middle = sorted(phases, key=lambda one: one.whole)[len(phases) // 2]
+    return Observed(middle, max((clock.within for clock in known.values()), default=SAME.within))
+
+
+def _by_this_clock(
+    spans: Mapping[str, Sequence[Span]], known: Mapping[str, Clock]
+) -> Iterator[Span]:
+    """Return the *spans* of all nodes by the clock of this process; other clocks are *known*."""
+    for node, own in spans.items():
+        ahead = known.get(node, SAME).ahead
+        yield from ((begun - ahead, ended - ahead) for begun, ended in own)
+
+
+def _within(call: Span, spans: Sequence[Span]) -> Iterator[Span]:
+    """Return those of *spans* that are of *call*: by their middle, for no clock is quite known.
+
+    They cannot have begun before it, nor ended after it.
+    """
+    for begun, ended in spans:
+        if call[0] <= (begun + ended) / 2 < call[1]:
+            yield max(begun, call[0]), min(ended, call[1])
 
 
 def _timed(call: Counted) -> Span:

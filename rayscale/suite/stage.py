@@ -1,6 +1,6 @@
 """What a way of running needs outside the clock: its place, and how its CPU count is proven."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ class Work:
     """What was seen of a case's work, in all the processes that did it."""
 
     calls: int
-    spans: list[Span]
+    spans: Mapping[str, list[Span]]  # by the node whose clock they are of
     warnings: list[Warned]
     late: int = 0  # processes that did some of it and had not answered before
     files: frozenset[str] = frozenset()  # of the code of a Watched kernel

@@ -58,8 +58,9 @@ class Timing:
                 other.account()
             self._describe(question, own)
             if self.benchmark.enabled and needs(own.trial.way).ray:
-                phases = observe(own.trial, question.kernel)
-                self.benchmark.extra_info["phases"] = phases and asdict(phases)
+                seen = observe(own.trial, question.kernel)
+                self.benchmark.extra_info["phases"] = seen and asdict(seen.phases)
+                self.benchmark.extra_info["clocks_within"] = seen and seen.within
 
     def _time(self, own: "_Checked", other: "_Checked | None" = None) -> None:
         """Let pytest-benchmark time *own*, in pairs with *other*; nothing, where it is disabled.

@@ -14,10 +14,10 @@ import numpy as np
 
 from rayscale import stacks
 from rayscale.suite.code import CodeError
-from rayscale.suite.environment import Conditions, conditions
+from rayscale.suite.environment import Conditions, conditions, own_node
 from rayscale.watching import Trace, by_name, traced
 
-Span = tuple[float, float]  # begin and end, by the clock that all processes of a machine share
+Span = tuple[float, float]  # begin and end, by the clock that all processes of a node share
 Warned = tuple[type[Warning], str, str, int]  # category, text, file, line
 
 
@@ -27,7 +27,8 @@ class Tally:
 
     calls: int = 0
     rows: int = 0
-    spans: list[Span] = field(default_factory=list)  # of a Stamped kernel's calls alone
+    # Of a Stamped kernel's calls alone, by the node whose clock they are of.
+    spans: dict[str, list[Span]] = field(default_factory=dict)
     warnings: list[Warned] = field(default_factory=list)  # of an Overheard kernel's alone
     files: set[str] = field(default_factory=set)  # of a Watched kernel's alone
     imported: set[str] = field(default_factory=set)  # the same
@@ -74,7 +75,8 @@ class Stamped:
         """Run the kernel on *rows* and note when."""
         begun = time.perf_counter()
         result = self.kernel(rows)
-        _tallies[self.case, get_ident()].spans.append((begun, time.perf_counter()))
+        span = begun, time.perf_counter()
+        _tallies[self.case, get_ident()].spans.setdefault(own_node(), []).append(span)
         return result
 
 
@@ -198,7 +200,8 @@ def together(tallies: Iterable[Tally]) -> Tally:
     for tally in tallies:
         whole.calls += tally.calls
         whole.rows += tally.rows
-        whole.spans += tally.spans
+        for node, spans in tally.spans.items():
+            whole.spans.setdefault(node, []).extend(spans)
         whole.warnings += tally.warnings
         whole.files |= tally.files
         whole.imported |= tally.imported

@@ -9,6 +9,8 @@ from tests.projects import QUICK, Run, write
 
 pytestmark = needs_namespaces
 
+AHEAD = 5000  # seconds that the second node's clock is ahead of the first one's
+
 PROJECT = {
     "pytest.ini": "[pytest]\nrayscale = true\npythonpath = lib\n",
     # Only the head has this folder, and pytest alone has it on its path.
@@ -44,7 +46,7 @@ def test_triple(measure, size):
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     """Return a cluster of two nodes, of one CPU and one host name each."""
-    with cluster(0, 0) as started:
+    with cluster(0, AHEAD) as started:
         write(started.project, PROJECT)
         yield started
 
@@ -66,6 +68,20 @@ def test_cpus_of_two_nodes_are_proven(timed: Run) -> None:
     assert {name: info["workers"] for name, info in on_ray.items()} == {
         name: int(name.partition("cpus")[2][0]) for name in on_ray
     }
+
+
+def test_clocks_of_two_nodes_are_put_right(timed: Run) -> None:
+    """The times that two nodes note by clocks 5,000 s apart are all of the call that they are of.
+
+    Each of 8 rows takes 2 ms, so half of them on each node take 8 ms.
+    """
+    info = timed.cases["double-ray_blocks-cpus2-few"]["extra_info"]
+    phases, within = info["phases"], info["clocks_within"]
+
+    assert 0 < within < 1
+    assert phases["executing"] >= 0.008
+    assert all(seconds >= -within for seconds in phases.values())
+    assert sum(phases.values()) < AHEAD / 100
 
 
 def test_code_that_only_the_driver_has_reaches_both_nodes(timed: Run) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rayscale.suite import phases, stage, witness
 from rayscale.suite.case import Case
 from rayscale.suite.environment import conditions
-from rayscale.suite.phases import Phases, observe, split
+from rayscale.suite.observers import Clock
+from rayscale.suite.phases import Phases, _by_this_clock, _within, observe, split
 from rayscale.suite.stage import Stage
 from rayscale.suite.trial import Trial
 from rayscale.suite.ways import serial
@@ -51,9 +52,9 @@ def observed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Phases | None]:
             return rows
 
         case = Case("made_up", "kernel", "serial", 1, "small")
-        found = observe(Trial(case, serial, [1], Stage(None, workers, stage._seen_here)), kernel)
+        seen = observe(Trial(case, serial, [1], Stage(None, workers, stage._seen_here)), kernel)
         assert left == []
-        return found
+        return None if seen is None else seen.phases
 
     return observed
 
@@ -73,5 +74,17 @@ def test_long_call_is_noted_once(observed: Callable[..., Phases | None]) -> None
 
 
 def test_clocks_of_two_machines_are_not_mixed(observed: Callable[..., Phases | None]) -> None:
-    """Where a worker is on another machine, there are no phases: its clock is another one."""
-    assert observed(workers=(conditions(), SimpleNamespace(host="elsewhere"))) is None
+    """Where a worker is on another machine, and not on a node, its clock cannot be asked."""
+    elsewhere = SimpleNamespace(host="elsewhere", node="")
+    assert observed(workers=(conditions(), elsewhere)) is None
+
+
+def test_span_of_another_clock_is_of_the_call_around_it() -> None:
+    """What a node ahead by 100 s noted is put on this clock, and no task began before its call."""
+    known = {"there": Clock(ahead=100.0, within=0.1)}
+    spans = list(
+        _by_this_clock({"": [(3.0, 4.0)], "there": [(100.95, 102.0), (103.0, 104.1)]}, known)
+    )
+
+    assert list(_within((1.0, 2.5), spans)) == [(1.0, 2.0)]
+    assert list(_within((2.5, 4.0), spans)) == [(3.0, 4.0), (3.0, 4.0)]
