@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rayscale.guard import Guard
     from rayscale.keeping import Keeping
     from rayscale.suite.attempts import Attempts
+    from rayscale.suite.awaiting import Patience
     from rayscale.suite.case import Cases
     from rayscale.suite.cluster import Cluster, SessionCluster
     from rayscale.suite.measure import Measure
@@ -51,7 +52,7 @@ class Measuring:
         self.config = config
         self.is_asked_for = is_asked_for
         self.prefix = "--" if config.getini("rayscale") else "--rayscale-"
-        self.asked = Asked(None, None, None, timed=False, case_timeout=None)
+        self.asked = Asked(None, None, None, timed=False, case_timeout=None, cluster_timeout=0)
         self.gating: Gating | None = None
         self.half: Half | None = None  # where this is one of a gate's two sessions
         self.keeping: Keeping | None = None
@@ -274,12 +275,17 @@ class Measuring:
 
         try:
             needed = items.cpus_needed(neediest)
-            with existing(address, needed, items.needing(neediest), self._packages()):
-                pass
+            with existing(address, needed, self._patience(), self._packages()) as cluster:
+                cluster.demand_cpus(needed, items.needing(neediest))
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
         if (sentence := doubt(address)) is not None:
             self._show(sentence)
+
+    def _patience(self) -> "Patience":
+        from rayscale.suite.awaiting import Patience
+
+        return Patience(self.asked.cluster_timeout, self._show)
 
     def _show_a_live_line(self, keeping: "Keeping") -> None:
         from rayscale.saved.pace import last_times
@@ -353,11 +359,14 @@ class Measuring:
         return self.guard
 
     def _show(self, line: str) -> None:
-        """Show a line on the terminal, also while cases run."""
+        """Show a line on the terminal, at once, also while cases run and pytest captures output."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        captured = self.config.pluginmanager.get_plugin("capturemanager")
         if reporter is not None:
-            reporter.ensure_newline()
-            reporter.write_line(f"rayscale: {line}")
+            with captured.global_and_fixture_disabled() if captured else nullcontext():
+                reporter.ensure_newline()
+                reporter.write_line(f"rayscale: {line}")
+                reporter.flush()  # it may be of a wait, and the output a file
 
     def _timing(self, item: pytest.Item, benchmark: Any) -> Any:
         from rayscale.suite.timing import Timing
@@ -416,7 +425,9 @@ class Measuring:
         begun = (
             starting.private(cpus, hidden)
             if self.asked.ray_address is None
-            else connecting.existing(self.asked.ray_address, cpus, packages=self._packages())
+            else connecting.existing(
+                self.asked.ray_address, cpus, self._patience(), self._packages()
+            )
         )
         with begun as cluster:
             cluster.in_turns = self.half is not None

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from tests.clusters import end, short_folder, wait_until
 from tests.projects import PATIENCE, Run, command, surroundings
 
 PORT = 6379
+# So a lost node is found after 3 s, not 15; one that lives has 10 s for each answer, as usual.
+WATCHED = {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
 STORE = 100_000_000  # bytes for objects, the least that is roomy: /dev/shm is shared by all nodes
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "7" * 64}
 NAME = "twin"  # of every host: a host name does not tell nodes apart
@@ -83,6 +86,11 @@ class Nodes:
         """The address that Ray is reached at."""
         return f"{self.nodes[0].address}:{PORT}"
 
+    @property
+    def output(self) -> Path:
+        """The file that a run's output goes to, while it runs."""
+        return self.folder / "output"
+
     def start(self, node: Node, cpus: int = 1) -> None:
         """Start Ray on *node*, and wait until it is there."""
         is_head = node is self.nodes[0]
@@ -99,7 +107,9 @@ class Nodes:
                         f"--temp-dir={self.folder / node.name}",
                     ]
                 ),
-                env=surroundings(HOME=str(self.folder), RAY_USAGE_STATS_ENABLED="0", **TOKEN),
+                env=surroundings(
+                    HOME=str(self.folder), RAY_USAGE_STATS_ENABLED="0", **WATCHED, **TOKEN
+                ),
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
@@ -120,17 +130,19 @@ class Nodes:
     def run_pytest(self, *arguments: str, **variables: str) -> Run:
         """Run pytest in the project on the head, with its Ray cases on all nodes."""
         words = command(f"--rayscale-ray-address={self.address}", *arguments)
-        done = subprocess.run(
-            self.nodes[0].inside(words),
-            cwd=self.project,
-            env=surroundings(HOME=str(self.folder), **TOKEN, **variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=PATIENCE,
-        )
-        results = self.project / "results"
-        return Run(done.returncode, done.stdout.decode(), sorted(results.rglob("*.json")))
+        storage = tempfile.mkdtemp(dir=self.project)
+        with self.output.open("wb") as file:
+            done = subprocess.run(
+                self.nodes[0].inside([*words, f"--benchmark-storage={storage}"]),
+                cwd=self.project,
+                env=surroundings(HOME=str(self.folder), **TOKEN, **variables),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=PATIENCE,
+            )
+        saved = sorted(Path(storage).rglob("*.json"))
+        return Run(done.returncode, self.output.read_text(), saved)
 
 
 @contextmanager

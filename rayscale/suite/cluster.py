@@ -26,6 +26,7 @@ Process = tuple[str, int]  # the id of its node, and its pid: two nodes may have
 
 # Seconds that n workers have to answer; a cold one needs 1 to 3, more under load.
 PATIENCE = 60
+LOOKING = 5  # seconds between two looks whether a cluster still has the CPUs that are waited for
 MOST_STARTS = 3  # that fail in a row: each may take half a minute, or more
 # Seconds in which all warm workers are reached; the first count, of 50 ms, mostly does.
 RECOUNTING = 10
@@ -106,6 +107,7 @@ class Cluster:
 
     *in_turns*: two cases are set up at a time, of which one works: both have the same CPUs.
     *is_shared*: somebody else has started it, and it may have several nodes.
+    *demand_cpus* waits for CPUs that it may get; ClusterError if it does not.
     *ask_lost* returns what of it has ended, in words; None while all is there.
     *ask_traces* returns what tells of objects on disk; None where that cannot be seen.
     """
@@ -113,6 +115,7 @@ class Cluster:
     cpus: int
     in_turns: bool = False
     is_shared: bool = False
+    demand_cpus: Callable[..., None] = lambda *_: None
     ask_lost: Callable[[], str | None] = lambda: None
     ask_traces: Callable[[], Traces | None] = lambda: None
     workers: dict[Process, Conditions] = field(default_factory=dict)
@@ -125,7 +128,13 @@ class Cluster:
     @property
     def lost(self) -> str | None:
         """What of it has ended, in words; None if all is there."""
-        return self.ask_lost()
+        return self.ask_lost() or self._lost_node()
+
+    def _lost_node(self) -> str | None:
+        """Return that a node has left on which CPUs were set aside, in words; None if none has."""
+        used = {node for nodes in self._nodes.values() for node in nodes}
+        is_whole = not used or used <= set(placing.alive())
+        return None if is_whole else "a node of the Ray cluster died, or left it"
 
     @property
     def spilled(self) -> str | None:
@@ -195,7 +204,7 @@ class Cluster:
         from ray.util.placement_group import remove_placement_group
 
         self._nodes.pop(group, None)
-        if self.lost is None:
+        if self.ask_lost() is None:
             remove_placement_group(group)
 
     def _set_aside(self, cpus: int) -> "PlacementGroup":
@@ -203,16 +212,30 @@ class Cluster:
         from ray.util.placement_group import placement_group
 
         self._demand_no_loss()
+        self.demand_cpus(cpus)
         group: PlacementGroup = placement_group([{"CPU": 1}] * cpus)
-        if not group.wait(PATIENCE):
+        try:
+            self._wait_for(group)
+        except ClusterError:
             self._give_back(group)
-            raise GrantError(
-                f"{cpus} CPUs were not free within {PATIENCE} s; "
-                "wait until the cluster's other work is done, or ask for fewer with --cpus"
-            )
+            raise
         if self.is_shared:
             self._nodes[group] = placing.nodes_of(group)
         return group
+
+    def _wait_for(self, group: "PlacementGroup") -> None:
+        """Wait until the CPUs of *group* are set aside; ClusterError if they are not.
+
+        A node that has just been lost still counts when they are asked for.
+        """
+        cpus, deadline = group.bundle_count, time.monotonic() + PATIENCE
+        while not group.wait(min(PATIENCE, LOOKING)):
+            self.demand_cpus(cpus)
+            if time.monotonic() > deadline:
+                raise GrantError(
+                    f"{cpus} CPUs were not free within {PATIENCE} s; "
+                    "wait until the cluster's other work is done, or ask for fewer with --cpus"
+                )
 
     def _demand_no_loss(self) -> None:
         """Raise GrantError if the cluster has ended: who asks it waits forever (Ray 2.60)."""
@@ -291,7 +314,8 @@ class Cluster:
         self._demand_no_loss()
         task = ray.remote(num_cpus=cpus_each, max_retries=0)(witness.answer)
         there = [task if one is None else task.options(scheduling_strategy=one) for one in where]
-        given = ray.get([one.remote(case, kernels, hold) for one in there])
+        limit = PATIENCE if self.is_shared else None  # what a lost node was to answer, waits
+        given = ray.get([one.remote(case, kernels, hold) for one in there], timeout=limit)
         answers = {answer.conditions.process: answer for answer in given}
         # Whoever answers is warm from here on.
         self.workers |= {process: answer.conditions for process, answer in answers.items()}

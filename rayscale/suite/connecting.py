@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-from rayscale.suite import environment
+from rayscale.suite import environment, observers, placing
 from rayscale.suite.admission import (
     AdmissionError,
     admitted,
@@ -15,7 +15,8 @@ from rayscale.suite.admission import (
     is_loopback,
     read_environment_again,
 )
-from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError
+from rayscale.suite.awaiting import Patience, cpus_there, demand_cpus
+from rayscale.suite.cluster import PATIENCE, Cluster, ClusterError, GrantError
 from rayscale.suite.environment import ONE_THREAD
 from rayscale.suite.starting import (
     ALWAYS,
@@ -29,12 +30,13 @@ from rayscale.suite.ways import forget_remote_functions
 
 @contextmanager
 def existing(
-    address: str, cpus: int, neediest: str = "a case", packages: Sequence[str] = ()
+    address: str, cpus: int, patience: Patience, packages: Sequence[str] = ()
 ) -> Iterator[Cluster]:
-    """Connect to the cluster at *address*; *packages*, files or folders, are shipped with the job.
+    """Connect to the cluster at *address*, of which up to *cpus* CPUs are needed.
 
-    This process takes on the workers' niceness for the time, where it may.  ClusterError if nothing
-    answers at *address*, or it has fewer than the *cpus* CPUs that the *neediest* case needs.
+    Those that a case needs and that are not there are waited for with *patience* then.  *packages*,
+    files or folders, are shipped with the job.  This process takes on the workers' niceness for the
+    time, where it may.  ClusterError if nothing answers at *address*.
     """
     import ray
 
@@ -44,16 +46,25 @@ def existing(
         stack.callback(forget_remote_functions)
         _connect(address, packages)
         stack.callback(ray.shutdown)
-        total = int(ray.cluster_resources().get("CPU", 0))
-        if total < cpus:
-            raise ClusterError(
-                f"--rayscale-ray-address: {neediest} needs {cpus} CPUs and the cluster at "
-                f'"{address}" has {total}; choose cases that need no more, with -k'
-            )
-        cluster = warm(Cluster(cpus, is_shared=True, ask_lost=partial(_silent, address)))
+        demand = partial(demand_cpus, address, patience)
+        demand(1, "a case")
+        there = min(cpus, cpus_there())
+        lost = partial(_silent, address)
+        cluster = _warm(Cluster(there, is_shared=True, demand_cpus=demand, ask_lost=lost))
         theirs = max(worker.niceness for worker in cluster.workers.values())
         stack.enter_context(environment.niceness(theirs))
         yield cluster
+
+
+def _warm(cluster: Cluster) -> Cluster:
+    """Have a worker for each CPU started or, where there are several nodes, one on each of them."""
+    nodes = placing.alive()
+    if len(nodes) < 2:
+        return warm(cluster)
+    cluster.workers |= {one.process: one for one in observers.conditions_on(nodes, PATIENCE)}
+    if not cluster.workers:
+        raise GrantError(f"none of the cluster's {len(nodes)} nodes answered within {PATIENCE} s")
+    return cluster
 
 
 def _connect(address: str, packages: Sequence[str]) -> None:

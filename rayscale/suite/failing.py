@@ -13,6 +13,9 @@ from rayscale.suite.rows import join
 # Whose frames are before the kernel's own, in a worker.
 OURS = ("ways.py", "actors.py", "pools.py", "witness.py")
 
+# Seconds: Ray finds a lost node after 15.  The case begins anew, on another connection.
+AFTER_A_LOSS = 30
+
 
 def fetch(rows: Any, blocks: Sequence[Any], unit: str, sent: Iterable[Any]) -> Any:
     """Return the results of *blocks* of *rows*, put together, in order.
@@ -27,9 +30,10 @@ def fetch(rows: Any, blocks: Sequence[Any], unit: str, sent: Iterable[Any]) -> A
     try:
         references += sent
         results = ray.get(references)
-    except ray.exceptions.RayError:
+    except ray.exceptions.RayError as error:
+        is_kernels = isinstance(getattr(error, "cause", None), Exception)
+        _settle(references, None if is_kernels else AFTER_A_LOSS)
         number, failure = _first_failure(references)
-        _settle(references)
     except BaseException:  # Ctrl-C
         _settle(references)
         raise
@@ -45,7 +49,9 @@ def _first_failure(references: list[Any]) -> tuple[int, Any]:
     """Return the place of the first task, in order, that failed, and Ray's error."""
     import ray
 
-    for place, reference in enumerate(references):
+    done, _ = ray.wait(references, num_returns=len(references), timeout=0)
+    ended = set(done)
+    for place, reference in ((at, one) for at, one in enumerate(references) if one in ended):
         try:
             ray.get(reference)
         except ray.exceptions.RayError as failure:
@@ -53,8 +59,10 @@ def _first_failure(references: list[Any]) -> tuple[int, Any]:
     raise AssertionError("a task failed and, asked again, did not")
 
 
-def _settle(references: list[Any]) -> None:
+def _settle(references: list[Any], limit: float | None = None) -> None:
     """Wait for the end of all tasks, so that the next call finds the CPUs free.
+
+    No longer than *limit* seconds, if any: tasks whose node was lost may wait for ever.
 
     They are not cancelled: in Ray 2.60 a cancel that meets the start or the end of its task
     can abort the driver ("Tried to complete task that was not pending", task_manager.cc; once in
@@ -63,7 +71,7 @@ def _settle(references: list[Any]) -> None:
     import ray
 
     if references:
-        ray.wait(references, num_returns=len(references))
+        ray.wait(references, num_returns=len(references), timeout=limit)
 
 
 def noted(error: BaseException, where: str, remote: str | None = None) -> BaseException:

@@ -46,6 +46,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "seconds after which a case fails that is not done, such as one that hangs; none: "
         "no limit (default: 600)",
     },
+    "cluster-timeout": {
+        "metavar": "SECONDS",
+        "default": "60",
+        "help": "seconds for which CPUs that the cluster of --rayscale-ray-address has not yet, or "
+        "has lost, are waited for (default: 60)",
+    },
 }
 
 
@@ -58,6 +64,7 @@ class Asked:
     ray_address: str | None
     timed: bool
     case_timeout: float | None  # seconds; None: no limit
+    cluster_timeout: float  # seconds
 
 
 def settle(config: pytest.Config, prefix: str) -> Asked:
@@ -75,6 +82,9 @@ def settle(config: pytest.Config, prefix: str) -> Asked:
         timed=bool(only or enabled),
         case_timeout=parse_timeout(
             config.getoption("rayscale_case_timeout"), f"{prefix}case-timeout"
+        ),
+        cluster_timeout=parse_wait(
+            config.getoption("rayscale_cluster_timeout"), f"{prefix}cluster-timeout"
         ),
     )
 
@@ -139,6 +149,18 @@ def parse_timeout(text: str, option: str) -> float | None:
         return parse_seconds(text)
     except ValueError as error:
         raise pytest.UsageError(f"{option}: {error}, or none") from error
+
+
+def parse_wait(text: str, option: str) -> float:
+    """Return the seconds in *text*; UsageError, about *option*, if it has none.
+
+    >>> parse_wait("90", "--cluster-timeout")
+    90.0
+    """
+    try:
+        return parse_seconds(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"{option}: {error}") from error
 
 
 def parse_sizes(text: str) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ from ray._private.utils import compute_version_info
 
 from rayscale.suite import admission, connecting
 from rayscale.suite.admission import AdmissionError, admitted, read_environment_again
+from rayscale.suite.awaiting import Patience
 from rayscale.suite.cluster import ClusterError
 from tests.clusters import Foreign, foreign_cluster
 
 TOKEN = "5" * 64
+NONE = Patience(seconds=0, show=print)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_cluster_that_asks_for_a_token_is_measured_on(
     """With the token, tasks run there; afterwards Ray in this process has no token any more."""
     give(TOKEN, "~/.ray/auth_token", home, monkeypatch)
 
-    with connecting.existing(guarded.address, 2) as cluster:
+    with connecting.existing(guarded.address, 2, NONE) as cluster:
         assert len(cluster.call_roll(2)) == 2
 
     assert not ray.is_initialized()
@@ -78,7 +80,7 @@ def test_cluster_that_asks_for_a_token_is_measured_on(
 
 def test_cluster_without_its_token_is_refused(guarded: Foreign) -> None:
     """The sentence says where the token can be given."""
-    with pytest.raises(ClusterError) as refused, connecting.existing(guarded.address, 1):
+    with pytest.raises(ClusterError) as refused, connecting.existing(guarded.address, 1, NONE):
         pass
 
     assert str(refused.value) == (

@@ -587,9 +587,11 @@ def test_existing_cluster_compares_revisions(foreign: Foreign, tmp_path: Path) -
 
 def test_existing_cluster_without_enough_cpus_is_refused(foreign: Foreign, tmp_path: Path) -> None:
     """A CPU count that the cluster cannot give ends the run before any test, in one sentence."""
-    done = run_on(foreign.address, tmp_path, "--cpus=1,3", "-k=numpy and blocks")
+    chosen = ("--cpus=1,3", "-k=numpy and blocks", "--cluster-timeout=0.1")
+    done = run_on(foreign.address, tmp_path, *chosen)
 
     assert done.returncode == 4
+    assert "has 2; waiting up to 0.1 s for more (--rayscale-cluster-timeout)\n" in done.stdout
     assert error(done) == (
         "ERROR: --rayscale-ray-address: test_moving_average[numpy-ray_blocks-cpus3-small] needs 3 "
         f'CPUs and the cluster at "{foreign.address}" has 2; '
@@ -602,8 +604,8 @@ def test_existing_cluster_without_cpus_for_pairs_is_refused(
     foreign: Foreign, tmp_path: Path
 ) -> None:
     """Two ways of Ray's have CPUs of their own; the sentence says which, and how to do without."""
-    chosen = "-k=numpy and (ray_actors or joblib)"
-    done = run_on(foreign.address, tmp_path, "--cpus=2", "-m=ways and not overhead", chosen)
+    chosen = ("-k=numpy and (ray_actors or joblib)", "--cluster-timeout=0.1")
+    done = run_on(foreign.address, tmp_path, "--cpus=2", "-m=ways and not overhead", *chosen)
 
     assert done.returncode == 4
     assert done.stderr.strip() == (

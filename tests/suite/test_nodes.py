@@ -1,9 +1,12 @@
 """A cluster of two nodes: CPU counts are proven, and code arrives, on both."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
+from tests.clusters import wait_until
 from tests.nodes import Nodes, cluster, needs_namespaces
 from tests.projects import QUICK, Run, write
 
@@ -42,19 +45,47 @@ def test_triple(measure, size):
 """,
 }
 
+# A kernel that says that it is at work and goes on when it is told that a node is lost.
+LINGER = """
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import rayscale
+
+ROWS = np.arange(8.0)
+STAGE = Path(os.environ["STAGE"])
+
+def linger(rows):
+    (STAGE / f"at-work-{os.getpid()}").touch()
+    deadline = time.monotonic() + 100
+    while not (STAGE / "lost").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return rows
+
+@rayscale.cases({"linger": linger}, sizes={"few": 8}, ways=[rayscale.ray_blocks], cpus=[2])
+def test_two(measure, size):
+    measure(ROWS, ROWS)
+
+@rayscale.cases({"linger": linger}, sizes={"few": 8}, ways=[rayscale.ray_blocks], cpus=[1])
+def test_one(measure, size):
+    measure(ROWS, ROWS)
+"""
+
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     """Return a cluster of two nodes, of one CPU and one host name each."""
     with cluster(0, AHEAD) as started:
-        write(started.project, PROJECT)
+        write(started.project, PROJECT | {"test_lost.py": LINGER})
         yield started
 
 
 @pytest.fixture(scope="module")
 def timed(nodes: Nodes) -> Run:
     """Return a run of all cases, timed on one CPU and on two, which are on two nodes."""
-    return nodes.run_pytest("--benchmark-only", "--cpus=1,2", QUICK)
+    return nodes.run_pytest("test_far.py", "--benchmark-only", "--cpus=1,2", QUICK)
 
 
 def test_cpus_of_two_nodes_are_proven(timed: Run) -> None:
@@ -90,3 +121,50 @@ def test_code_that_only_the_driver_has_reaches_both_nodes(timed: Run) -> None:
 
     assert routes["double-ray_blocks-cpus2-few"] == "shipped"
     assert routes["triple-ray_blocks-cpus2-few"] == "value"
+
+
+@contextmanager
+def spoilt(nodes: Nodes, patience: int) -> Iterator[Future[Run]]:
+    """Run cases, and lose the second node while a case works on both; wait till that is said."""
+    stage = nodes.folder / f"stage{patience}"
+    stage.mkdir()
+    words = ("test_lost.py", "--benchmark-only", f"--cluster-timeout={patience}", QUICK)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(nodes.run_pytest, *words, STAGE=str(stage))
+        try:
+            wait_until(
+                lambda: len([*stage.glob("at-work-*")]) == 2 or run.done(), "two workers at work"
+            )
+            nodes.lose(nodes.nodes[1])
+        finally:
+            (stage / "lost").touch()
+        waits = f"waiting up to {patience} s for more (--rayscale-cluster-timeout)"
+        wait_until(lambda: waits in nodes.output.read_text() or run.done(), "a word of waiting")
+        assert not run.done() or patience < 10, nodes.output.read_text()
+        yield run
+
+
+def test_case_that_lost_a_node_begins_again_when_its_cpus_are_back(nodes: Nodes) -> None:
+    """It says what has happened and what it waits for; the run saves why it was repeated."""
+    with spoilt(nodes, patience=60) as running:
+        nodes.start(nodes.nodes[1])
+        run = running.result()
+
+    assert run.exit_code == 0, run.output
+    assert "test_two[linger-ray_blocks-cpus2-few] begins again: " in run.output
+    assert len(run.cases["linger-ray_blocks-cpus2-few"]["extra_info"]["repeated"]) == 1
+    assert "repeated" not in run.cases["linger-ray_blocks-cpus1-few"]["extra_info"]
+
+
+def test_case_whose_cpus_are_lost_for_good_fails_and_the_others_go_on(nodes: Nodes) -> None:
+    """What it lacks is said in one sentence; a case that needs no more than is left is timed."""
+    with spoilt(nodes, patience=1) as running:
+        run = running.result()
+
+    assert run.exit_code == 1, run.output
+    assert (
+        f'this case needs 2 CPUs and the cluster at "{nodes.address}" has 1; choose cases that '
+        "need no more, with -k"
+    ) in run.output
+    assert list(run.cases) == ["linger-ray_blocks-cpus1-few"]
+    assert "Traceback" not in run.output
