@@ -105,6 +105,7 @@ class Timing:
             bytes_per_task=moved // tasks if tasks else 0,
             bytes_moved=moved + nbytes(own.result) if tasks else 0,
             workers=len(workers),
+            nodes=len({worker.node for worker in workers if worker.node}),  # of Ray's
             late_workers=work.late if work else 0,
             cpus_proven=work is not None,
             code=question.subject.code.route,
