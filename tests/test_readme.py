@@ -29,7 +29,7 @@ CHART = "speed-up-moving_average-loop-small"
 MARKS = "<!-- report: begin -->\n", "<!-- report: end -->\n"
 
 # Options that the manual names of other programs: of ray start and of pytest-benchmark's command.
-OF_OTHERS = {"--head", "--storage", "--columns", "--cov"}
+OF_OTHERS = {"--head", "--port", "--address", "--storage", "--columns", "--cov"}
 
 
 def text_of(name: str) -> str:
