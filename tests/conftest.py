@@ -1,6 +1,7 @@
 """What several tests need: a copy of the project to change, saved launches, a heeded Ctrl-C."""
 
 import json
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     So it starts once, and not once for each file.
     """
     items.sort(key=is_ours, reverse=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sessions_of_their_own() -> Iterator[None]:
+    """Have no session that a test starts take itself for one of this session's two processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [one for one in os.environ if one.startswith("PYTEST_XDIST_")]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

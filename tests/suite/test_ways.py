@@ -381,5 +381,5 @@ def test_kernel_cannot_write_to_rows_from_object_store() -> None:
 def test_two_kernels_of_one_case_are_two(run: Run) -> None:
     """What is timed is the kernel itself, and not the one of the same case that was checked."""
     rows = np.arange(4)
-    assert_same(run(Witnessed(np.negative, "mine"), rows, cpus=2), -rows)
-    assert_same(run(Witnessed(np.square, "mine"), rows, cpus=2), rows**2)
+    assert_same(run(Witnessed(np.negative, "negative or square"), rows, cpus=2), -rows)
+    assert_same(run(Witnessed(np.square, "negative or square"), rows, cpus=2), rows**2)
