@@ -5,7 +5,6 @@ whose owner is gone and whose lock is free; and processes that have this folder 
 environment.
 """
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,7 +14,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from rayscale.own_folder import LOCK, MARK, PREFIX, Owner, is_own
+from rayscale.own_folder import LOCK, MARK, PREFIX, Owner, is_own, remove
 
 ENDING = 15  # seconds that killed processes have to be gone
 SHORT = "/tmp"  # noqa: S108 - where a folder is put if the path of the usual one is too long
@@ -66,12 +65,12 @@ def _cleared(folder: Path) -> Iterator[Left]:
     with suppress(OSError, ValueError, KeyError, TypeError, Timeout):
         if Owner.of(folder).is_gone():
             with FileLock(folder / LOCK, timeout=0):
-                ended = _end(folder)
-                shutil.rmtree(folder, ignore_errors=True)
+                ended = kill_marked(folder)
+                remove(folder)
             yield Left(folder, ended, not folder.exists())
 
 
-def _end(folder: Path) -> int:
+def kill_marked(folder: Path) -> int:
     """Kill the processes that *folder*'s session has started; return how many there were."""
     own = [one for one in psutil.process_iter() if _is_marked(one, folder)]
     for process in own:

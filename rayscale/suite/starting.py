@@ -22,6 +22,7 @@ from types import FrameType
 import psutil
 import pytest
 
+from rayscale.leftovers import kill_marked
 from rayscale.own_folder import marked, own_folder
 from rayscale.suite import ending, environment, store
 from rayscale.suite.admission import read_environment_again
@@ -90,6 +91,7 @@ def private(cpus: int, hidden: Sequence[Path] = ()) -> Iterator[Cluster]:
                 if address is None or _is_connected_to(address):  # else a test has ended ours
                     ray.shutdown()
                 ending.end(family)
+                kill_marked(folder)  # an agent that a raylet was just starting makes folders anew
                 for handle in handles:
                     handle.poll()
 

@@ -13,8 +13,10 @@ from types import FrameType
 import pytest
 import ray
 
+from rayscale.own_folder import marked
 from rayscale.suite import starting
 from rayscale.suite.cluster import Cluster, ClusterError, SessionCluster, StartError
+from tests.clusters import short_folder
 from tests.projects import surroundings
 
 PATIENCE = 300  # seconds: a start takes 3 to 30
@@ -76,6 +78,22 @@ def test_private_cluster_sets_back_all_that_it_changes(
     assert signal.getsignal(signal.SIGTERM) is own_handler
     assert signal.getsignal(signal.SIGINT) is interrupt
     assert not ray.is_initialized()
+
+
+def test_no_process_of_a_cluster_outlives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that nobody waits for is ended, too: it would make the cluster's folder anew."""
+    with short_folder() as short:
+        monkeypatch.setattr(starting, "_short_folder", lambda: str(short))
+        with starting.private(1):
+            (folder,) = short.iterdir()
+            variables = os.environ | marked(folder)
+            stray = subprocess.Popen(["sleep", "600"], env=variables)  # noqa: S607 - where it lies differs
+        is_there = stray.poll() is None
+        stray.kill()
+        stray.wait()
+
+        assert not is_there
+        assert list(short.iterdir()) == []
 
 
 def test_cluster_does_not_start_beside_another_use_of_ray(monkeypatch: pytest.MonkeyPatch) -> None:
