@@ -23,11 +23,14 @@ from tests.projects import PATIENCE
 NOBODY = 65534
 # A session: it says what its folder and its process are, and goes on until it is told to end.
 SESSION = """
-import os, subprocess, sys
+import os, subprocess, sys, time
+import psutil
 from rayscale.own_folder import marked, own_folder
 with own_folder() as folder:
     words = [sys.executable, "-c", "import time; time.sleep(300)"]
     child = subprocess.Popen(words, env=os.environ | marked(folder))
+    while not psutil.Process(child.pid).environ():  # it has none yet when Popen returns
+        time.sleep(0.01)
     print(folder, child.pid, flush=True)
     child.wait()
 """
