@@ -411,7 +411,10 @@ def test_grant_waits_for_free_cpus_no_longer_than_it_says(
 def test_work_is_accounted_for_to_the_last_row(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each row is seen in a process that answers; rows that no process has seen are an error."""
+    """Each row is seen in a process that answers; rows that no process has seen are an error.
+
+    One count may not reach all processes; then it says that one of them is gone.
+    """
     negative = Witnessed(np.negative, case=uuid4().hex)
     with cluster.grant(2) as group:
         cluster.call_roll(2, group)
@@ -419,7 +422,7 @@ def test_work_is_accounted_for_to_the_last_row(
     assert cluster.account(negative.case, rows=4).calls == 2
     monkeypatch.setattr(cluster_room, "RECOUNTING", 0)  # seconds: one count, of some or of all
 
-    with pytest.raises(WorkError, match=r"5 rows went .* saw [0-4] of them"):
+    with pytest.raises(WorkError, match=r"5 rows went .* saw [0-4] of them|worker of Ray's ended"):
         cluster.account(negative.case, rows=5)
 
 
