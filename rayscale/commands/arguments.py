@@ -14,6 +14,15 @@ from rayscale.text import count, parse_share
 FEW = 3  # cases of a file that are left out, and named
 WIDTH = 130  # of tables: a case, two times with their spread, a ratio with its interval
 
+style_of_a_table = click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How to show the table.",
+)
+
 
 class Share(click.ParamType[float]):
     """A share such as 5%."""

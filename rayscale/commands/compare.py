@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from rayscale.commands import launching
-from rayscale.commands.arguments import WIDTH, Share, here
+from rayscale.commands.arguments import WIDTH, Share, here, style_of_a_table
 from rayscale.saved.choice import choose
 from rayscale.saved.comparison import compare as compare_launches
 from rayscale.saved.comparison_table import Format, render
@@ -65,14 +65,7 @@ from rayscale.saved.yardstick import Design
     is_flag=True,
     help="Compare speed-ups over serial instead of times, so machines may differ.",
 )
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="How to show the table.",
-)
+@style_of_a_table
 @click.pass_obj
 def compare(
     results: Path,

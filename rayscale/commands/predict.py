@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
-from rayscale.commands.arguments import WIDTH, here, name_skipped
+from rayscale.commands.arguments import WIDTH, here, name_skipped, style_of_a_table
 from rayscale.quoting import quoted
 from rayscale.report import subject
 from rayscale.report.bases import bases
-from rayscale.report.prediction_table import Asked, Format, render
+from rayscale.report.prediction_table import Asked, render
 from rayscale.saved import choice
+from rayscale.saved.comparison_table import Format
 
 
 class Numbers(click.ParamType[tuple[int, ...]]):
@@ -71,14 +72,7 @@ MOST_ROWS = 10**9
     is_flag=True,
     help="Predict, too, from cases that were timed while the machine was noisy.",
 )
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="How to show the table.",
-)
+@style_of_a_table
 @click.pass_obj
 def predict(
     results: Path,

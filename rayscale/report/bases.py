@@ -95,9 +95,8 @@ def _source(subject: Subject, kept: Sequence[Launch]) -> Source:
 
 def _of_block(block: Block, source: Source, *, noisy: bool) -> Iterator[Line | Refused]:
     """Return what each way of each kernel of one problem and size can be predicted from."""
-    lines = dict.fromkeys(
-        (case.kernel, case.implementation) for case in block if _is_parallel(case)
-    )
+    parallel = (case for case in block if not case.is_serial)
+    lines = dict.fromkeys((case.kernel, case.implementation) for case in parallel)
     for kernel, way in lines:
         serial = next((one for one in block if one.is_serial and one.kernel == kernel), None)
         own = [one for one in block if (one.kernel, one.implementation) == (kernel, way)]
@@ -108,10 +107,6 @@ def _of_block(block: Block, source: Source, *, noisy: bool) -> Iterator[Line | R
             yield Refused(block[0].problem, kernel, way, reason)
         else:
             yield Line(serial, fair, source)
-
-
-def _is_parallel(case: MeasuredCase) -> bool:
-    return not case.is_serial
 
 
 def _reasons(serial: MeasuredCase, fair: Sequence[MeasuredCase], *, noisy: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from scipy.stats import t as student
 
 from rayscale.intervals import Interval
-from rayscale.measured import MeasuredCase
+from rayscale.measured import SERIAL, MeasuredCase
 from rayscale.ratio import Ratio
 from rayscale.report.between import Between
 from rayscale.report.forecast import Call, call, cut
@@ -200,7 +200,7 @@ def _deviation(case: MeasuredCase) -> float:
 def missed_probes(probes: Sequence[ProbeTiming], costs: Tariff, cores: int) -> tuple[float, ...]:
     """Return how far tasks of known lengths are missed: squares of logarithms."""
     lengths = [one for one in probes if one.name == "task_length" and one.length and one.tasks]
-    serial = {one.length: one.median / one.tasks for one in lengths if _is_serial(one)}
+    serial = {one.length: one.median / one.tasks for one in lengths if one.implementation == SERIAL}
     found = []
     for one in lengths:
         if one.implementation == TASKS and one.cpus <= cores and one.length in serial:
@@ -214,10 +214,6 @@ def missed_probes(probes: Sequence[ProbeTiming], costs: Tariff, cores: int) -> t
             )
             found.append(math.log(one.median / expected.seconds) ** 2)
     return tuple(found)
-
-
-def _is_serial(one: ProbeTiming) -> bool:
-    return one.implementation == "serial"
 
 
 def missed_cases(line: Line) -> tuple[float, ...]:

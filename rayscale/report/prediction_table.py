@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -11,9 +11,8 @@ from rich.table import Table
 from rayscale.inert import markdown
 from rayscale.report.bases import Bases
 from rayscale.report.prediction import ENOUGH, MOST, Line, Predicted
+from rayscale.saved.comparison_table import Format
 from rayscale.text import count, digits, printed, share
-
-Format = Literal["text", "markdown", "json"]
 
 HEADINGS = ("case", "way of running", "limited by", "rows", "CPUs", "tasks", "speed-up [95 %] (n)")
 WORDS = ("case", "way of running", "limited by")  # the columns without numbers

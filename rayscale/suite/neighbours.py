@@ -39,9 +39,9 @@ def is_noisy(extra_info: Mapping[str, Any]) -> bool:
 
 def _helpers(workers: Sequence[Conditions]) -> set[int]:
     """Return the processes that started *workers*: an existing cluster's, on this machine."""
-    here, found = (platform.node(), ("", own_node())), set()
+    host, nodes, found = platform.node(), {"", own_node()}, set()
     for worker in workers:
-        if worker.host != here[0] or worker.node not in here[1]:
+        if worker.host != host or worker.node not in nodes:
             continue
         try:
             parent = psutil.Process(worker.pid).ppid()

@@ -20,9 +20,10 @@ from rayscale.report import foresight, page
 from rayscale.report.bases import Bases, UnpredictableError, bases
 from rayscale.report.between import USUAL, between
 from rayscale.report.prediction import Line
-from rayscale.report.prediction_table import Asked, Format, render, sentences
+from rayscale.report.prediction_table import Asked, render, sentences
 from rayscale.report.subject import Subject
 from rayscale.report.tariff import TariffError, tariff
+from rayscale.saved.comparison_table import Format
 from rayscale.saved.launches import CaseMedian, Launch
 from rayscale.surroundings.during import Surroundings
 from tests.report.foreseen import ROW, ROWS, Machine, case, launch, made_tariff, seconds_of
