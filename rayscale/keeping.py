@@ -26,8 +26,9 @@ class Keeping:
         config: pytest.Config,
         is_ours: Callable[[pytest.Item], bool],
         stacks: Callable[[], str],
+        hardware: Callable[[], dict[str, Any]],
     ) -> None:
-        """Keep a run of the items that *is_ours* says.
+        """Keep a run of the items that *is_ours* says, on that *hardware*, known after collection.
 
         *stacks* names the file that says where the next of them stood, should its time run out.
         """
@@ -38,7 +39,8 @@ class Keeping:
         self.file: Path | None = None
         self.noticing = Noticing()
         self.warnings: list[str] = []  # of what could not be saved
-        self.resuming = Resuming(config, lambda: self.folder, is_ours, stacks)
+        self.hardware = hardware
+        self.resuming = Resuming(config, lambda: self.results, lambda: self.folder, is_ours, stacks)
         config.pluginmanager.register(self.resuming, "rayscale-resuming")
 
     @cached_property
@@ -49,16 +51,21 @@ class Keeping:
         return Control()
 
     @cached_property
-    def folder(self) -> Path:
-        """Where the runs of this machine are kept."""
-        from rayscale import machine
+    def results(self) -> Path:
+        """Where all runs are kept."""
         from rayscale.saved import saving
 
         given = options.given(self.config, "--benchmark-storage")
         storage = self.config.getoption("benchmark_storage", default=None) if given else None
         setting = self.config.getini("rayscale_results")
-        root = saving.root(self.config.rootpath, setting, storage)
-        return root / machine.fingerprint(machine.hardware())
+        return saving.root(self.config.rootpath, setting, storage)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the runs of this machine, or cluster, are kept."""
+        from rayscale import machine
+
+        return self.results / machine.fingerprint(self.hardware())
 
     def demand_room(self) -> None:
         """Raise UsageError where a file could not be written in the end; else guard it until then.
@@ -143,7 +150,7 @@ class Keeping:
         if self.has_cases:
             from rayscale import machine
 
-            hardware, here = machine.hardware(), conditions()
+            hardware, here = self.hardware(), conditions()
             machine_info["fingerprint"] = machine.fingerprint(hardware)
             machine_info["hardware"] = hardware
             machine_info["software"] = machine.software(here.blas_threads, here.allocator)

@@ -2,7 +2,7 @@
 
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -52,6 +52,26 @@ def hardware() -> dict[str, Any]:
     }
 
 
+def together(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a cluster of these *nodes* is: that of a single one is the machine's own.
+
+    >>> node = {"cpu": "AMD EPYC", "cpus": 2, "memory_gib": 24, "virtualised": True}
+    >>> together([node, node | {"cpu": "Intel Xeon"}])["cpu"]
+    'AMD EPYC and Intel Xeon'
+    """
+    first, *others = nodes
+    if not others:
+        return dict(first)
+    either = {
+        field: " and ".join(sorted({str(one[field]) for one in nodes}))
+        for field in ("cpu", "architecture", "kernel")
+        if field in first
+    }
+    sums = {field: sum(one[field] for one in nodes) for field in ("cpus", "memory_gib")}
+    virtualised = any(one["virtualised"] for one in nodes)
+    return either | sums | {"virtualised": virtualised, "nodes": len(nodes)}
+
+
 def _usable_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Return the bytes that this process may use: the machine's, or the container's limit."""
     total = psutil.virtual_memory().total
@@ -93,7 +113,10 @@ def fingerprint(machine: dict[str, Any]) -> str:
     ...     {"cpu": "Intel(R) Core(TM) i7-8550U CPU @ 1.80GHz", "cpus": 8, "memory_gib": 16}
     ... )
     'intel-core-i7-8550u-8cpu-16gib'
+    >>> fingerprint({"cpu": "AMD EPYC", "cpus": 8, "memory_gib": 96, "nodes": 4})
+    '4nodes-amd-epyc-8cpu-96gib'
     """
     name = re.sub(r"\((r|tm)\)|\bcpu\b|\bprocessor\b|@.*", " ", machine["cpu"].lower())
     slug = "-".join(re.findall(r"[a-z0-9]+", name)) or "unknown"
-    return f"{slug}-{machine['cpus']}cpu-{machine['memory_gib']}gib"
+    cluster = f"{machine['nodes']}nodes-" if "nodes" in machine else ""
+    return f"{cluster}{slug}-{machine['cpus']}cpu-{machine['memory_gib']}gib"

@@ -44,6 +44,24 @@ class Beside(msgspec.Struct, frozen=True):
         return Ratio(self.times, Interval(self.low, self.high), self.n)
 
 
+class OnNode(msgspec.Struct, frozen=True):
+    """What a run on a cluster of several nodes saves of each that a case's CPUs were on."""
+
+    node: str  # its id
+    cpus: Amount  # of the case
+    away: bool  # whether it is another one than the driver's: bytes to it cross the network
+    cpu: str  # the processor
+    niceness: int
+    blas_threads: int
+    allocator: str
+    load: float  # of the node in the minute before
+
+
+def cpus_away(nodes: Sequence[OnNode]) -> int:
+    """Return how many of a case's CPUs are on other nodes than the driver."""
+    return sum(one.cpus for one in nodes if one.away)
+
+
 class Words(msgspec.Struct, frozen=True):
     """What a run saves with a case of a kernel; older runs lack all but the first five."""
 
@@ -65,6 +83,8 @@ class Words(msgspec.Struct, frozen=True):
     row: str = "row"  # what a row is called, in the singular
     process: int = 1  # of the run: a second, third, ... has finished what the first one began
     surroundings: Surroundings | None = None  # what others did while it was timed
+    placement: str = ""  # how its CPUs were placed, where that was asked for
+    on_nodes: tuple[OnNode, ...] = ()  # of a cluster of several
 
     @property
     def is_noisy(self) -> bool:
@@ -82,6 +102,8 @@ class ProbeWords(msgspec.Struct, frozen=True):
     bytes_moved: Amount
     seconds: Seconds | None = None  # the intended length of a task
     surroundings: Surroundings | None = None
+    placement: str = ""
+    on_nodes: tuple[OnNode, ...] = ()
 
 
 def words(info: Mapping[str, Any]) -> Words | ProbeWords | None:
@@ -205,18 +227,30 @@ class Timing:
 def blocks(cases: Sequence[MeasuredCase]) -> list[list[MeasuredCase]]:
     """Return the cases of each problem and size, in the order in which they were measured.
 
-    Two processes' cases are never in one: their times cannot be compared.
+    Two processes' cases are never in one: their times cannot be compared.  Nor are two placements
+    of CPUs on nodes: a case that has none, such as a serial one, is in the block of each.
     """
     grouped: dict[tuple[str, str, int], list[MeasuredCase]] = {}
     for case in cases:
         grouped.setdefault((case.problem, case.size, case.process), []).append(case)
-    return list(grouped.values())
+    return [own for block in grouped.values() for own in _by_placement(block)]
+
+
+def _by_placement(block: Sequence[MeasuredCase]) -> Iterator[list[MeasuredCase]]:
+    for placement in dict.fromkeys(case.placement for case in block if case.placement) or [""]:
+        yield [
+            case
+            if case.placement == placement
+            else msgspec.structs.replace(case, placement=placement)
+            for case in block
+            if case.placement in ("", placement)
+        ]
 
 
 def largest(cases: Sequence[MeasuredCase]) -> Iterator[list[MeasuredCase]]:
-    """Return, for each problem, the block whose longest case takes longest."""
-    by_problem: dict[str, list[list[MeasuredCase]]] = {}
+    """Return, for each problem and placement, the block whose longest case takes longest."""
+    by_problem: dict[tuple[str, str], list[list[MeasuredCase]]] = {}
     for block in blocks(cases):
-        by_problem.setdefault(block[0].problem, []).append(block)
+        by_problem.setdefault((block[0].problem, block[0].placement), []).append(block)
     for own in by_problem.values():
         yield max(own, key=lambda block: max(case.median for case in block))

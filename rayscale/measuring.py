@@ -52,7 +52,7 @@ class Measuring:
         self.config = config
         self.is_asked_for = is_asked_for
         self.prefix = "--" if config.getini("rayscale") else "--rayscale-"
-        self.asked = Asked(None, None, None, timed=False, case_timeout=None, cluster_timeout=0)
+        self.asked = Asked(None, None, None, (), timed=False, case_timeout=None, cluster_timeout=0)
         self.gating: Gating | None = None
         self.half: Half | None = None  # where this is one of a gate's two sessions
         self.keeping: Keeping | None = None
@@ -60,6 +60,7 @@ class Measuring:
         self.ours: list[pytest.Item] = []
         self.sizes: set[str] = set()  # all that collected benchmarks have
         self.fixing: Fixing | None = None
+        self._hardware: dict[str, Any] = {}  # of a cluster that is there already
         self.guard: Guard | None = None
         self.stderr = os.dup(2)  # what pytest captures later, for a guard's last words
         config.add_cleanup(lambda: os.close(self.stderr))
@@ -94,7 +95,9 @@ class Measuring:
         if self.asked.timed:
             from rayscale.keeping import Keeping
 
-            self.keeping = Keeping(config, items.is_ours, lambda: str(self._guarding().file))
+            self.keeping = Keeping(
+                config, items.is_ours, lambda: str(self._guarding().file), lambda: self.hardware
+            )
             config.pluginmanager.register(self.keeping, "rayscale-keeping")
 
     def _refuse_options_of_a_gate(self) -> None:
@@ -126,9 +129,12 @@ class Measuring:
             values = parameters.parameters(chosen, self._choice())
         except ValueError as error:
             raise pytest.Collector.CollectError(f"{metafunc.function.__name__}: {error}") from error
-        metafunc.parametrize(
-            parameters.NAMES, values or [items.nothing(parameters.NAMES)], indirect=["size"]
-        )
+        names = self._names(parameters.NAMES)
+        metafunc.parametrize(names, values or [items.nothing(names)], indirect=["size"])
+
+    def _names(self, usual: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of a benchmark's parameters."""
+        return (*usual, items.PLACEMENT) if self.asked.placements else usual
 
     def _parametrize_probe(self, metafunc: pytest.Metafunc) -> None:
         from rayscale.suite import probe
@@ -136,8 +142,10 @@ class Measuring:
         self.sizes.add(probe.SIZE)
         wanted = self.asked.sizes is None or probe.SIZE in self.asked.sizes
         ways = probe.RAYS_TASKS | (probe.PEERS if options.asks_for_ways(self.config) else {})
-        values = probe.parameters(metafunc.function, self._choice().cpus, ways) if wanted else []
-        metafunc.parametrize(probe.NAMES, values or [items.nothing(probe.NAMES)])
+        own = self._choice().cpus, self.asked.placements, ways
+        values = probe.parameters(metafunc.function, *own) if wanted else []
+        names = self._names(probe.NAMES)
+        metafunc.parametrize(names, values or [items.nothing(names)])
 
     def _choice(self) -> Any:
         from rayscale.machine import usable_cpus
@@ -152,6 +160,8 @@ class Measuring:
             gated=self.half is not None,
             named=self.asked.cpus is not None,
             ways=options.asks_for_ways(self.config),
+            placements=self.asked.placements,
+            is_on_a_cluster=self.asked.ray_address is not None,
         )
 
     @pytest.hookimpl(tryfirst=True)
@@ -277,10 +287,28 @@ class Measuring:
             needed = items.cpus_needed(neediest)
             with existing(address, needed, self._patience(), self._packages()) as cluster:
                 cluster.demand_cpus(needed, items.needing(neediest))
+                self._hardware, cores = cluster.whole(), cluster.cores()
         except ClusterError as error:
             raise pytest.UsageError(str(error)) from error
+        self._demand_nodes(address)
+        items.mark_oversubscribed(self.ours, cores)
         if (sentence := doubt(address)) is not None:
             self._show(sentence)
+
+    def _demand_nodes(self, address: str) -> None:
+        """Refuse placements where there is nothing to choose from."""
+        if self.asked.placements and "nodes" not in self.hardware:
+            raise pytest.UsageError(
+                f"{self.prefix}placement: the cluster at {quoted(address)} has one node, on which "
+                "nothing can be placed; leave it out"
+            )
+
+    @property
+    def hardware(self) -> dict[str, Any]:
+        """What the run is made on: this machine or, if it has several nodes, the cluster."""
+        from rayscale import machine
+
+        return self._hardware or machine.hardware()
 
     def _patience(self) -> "Patience":
         from rayscale.suite.awaiting import Patience
@@ -398,7 +426,8 @@ class Measuring:
         rounds = self._rounds(request.node).fewest
         attempts = self._attempts(request.node, benchmark, cluster)
         way = words["implementation"]
-        return Probe(name, way, words["cpus"], benchmark, rounds, cluster, attempts)
+        placement = words.get(items.PLACEMENT, "")
+        return Probe(name, way, words["cpus"], placement, benchmark, rounds, cluster, attempts)
 
     def session_cluster(self) -> "SessionCluster":
         """Return the session's cluster; it starts when a case first needs it."""

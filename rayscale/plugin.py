@@ -177,6 +177,12 @@ def size(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
+def rayscale_placement() -> str:
+    """How the case's CPUs are placed on the nodes of a cluster, where that is asked for."""
+    return ""
+
+
+@pytest.fixture
 def measure(
     request: pytest.FixtureRequest,
     benchmark: Any,
@@ -185,6 +191,7 @@ def measure(
     implementation: str,
     cpus: int,
     size: Any,
+    rayscale_placement: str,
 ) -> "Measure":
     """Check and time the case of this test, or compare it: ``measure(rows, expected)``."""
     return activate(request.config).measure(request, benchmark, rayscale_cluster)
@@ -198,6 +205,7 @@ def rayscale_probe(
     implementation: str,
     cpus: int,
     amount: Any,
+    rayscale_placement: str,
 ) -> "Probe":
     """Time what a way of running costs by itself: ``rayscale_probe(kernel, rows)``."""
     return activate(request.config).probe(request, benchmark, rayscale_cluster)

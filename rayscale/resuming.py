@@ -30,6 +30,7 @@ OPTIONS = {
     "rayscale_cpus": "--cpus",
     "rayscale_sizes": "--sizes",
     "rayscale_ray_address": "--ray-address",
+    "rayscale_placement": "--placement",
     "keyword": "-k",
     "markexpr": "-m",
     "deselect": "--deselect",
@@ -59,15 +60,18 @@ class Resuming:
     def __init__(
         self,
         config: pytest.Config,
+        results: Callable[[], Path],
         folder: Callable[[], Path],
         is_ours: Callable[[pytest.Item], bool],
         stacks: Callable[[], str],
     ) -> None:
         """Write a journal in *folder*, from the first case on; *is_ours* says what is saved.
 
+        It is one of *results*, and known after collection.
         *stacks* names the file that says where the next of them stood, should its time run out.
         """
         self.config = config
+        self.results = results
         self.folder = folder
         self.is_ours = is_ours
         self.stacks = stacks
@@ -118,7 +122,7 @@ class Resuming:
 
     def _find(self) -> Unfinished:
         """Return the newest run that this session can finish; UsageError where there is none."""
-        results = self.folder().parent
+        results = self.results()
         begun, faults = journal.read_all(results)
         runs = [one for one in begun if not lines.is_being_written(one.file)]
         if not runs and faults:
@@ -157,6 +161,17 @@ class Resuming:
             items[:] = [one for one in items if one.nodeid not in names]
         if run.torn:
             self.warnings.append(f"{run.file}: its last line was torn, and is dropped")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """Refuse to finish what was begun on another cluster, whose hardware is known by now."""
+        if self.before is None or self.config.option.collectonly:
+            return
+        begun, now = self.before.file.parent.name, self.folder().name
+        if begun != now:
+            raise pytest.UsageError(
+                f"--resume: the run was begun on {begun}, and this is {now}; leave it out"
+            )
 
     def pytest_report_collectionfinish(self) -> str | None:
         """Say what is taken up."""
@@ -222,11 +237,10 @@ class Resuming:
     @cached_property
     def identity(self) -> Identity:
         """What this run is of."""
-        results = self.folder().parent
         return Identity(
             cases=tuple(self.order),
             options=_options(self.config),
-            files=code_files(self.config.rootpath, results),
+            files=code_files(self.config.rootpath, self.results()),
             versions=installed(),
             machine={name: str(value) for name, value in machine.hardware().items()},
         )

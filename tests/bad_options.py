@@ -25,6 +25,7 @@ REFUSED: dict[str, list[str]] = {
     "--cpus": [*WORDS, *NUMBERS, "1,", ",", "1,,2", "1 2", "0,1"],
     "--sizes": [*WORDS, "nowhere", "few,", ",", "few,few,x", "../few", "FEW", "*"],
     "--ray-address": ["", " ", "local", RED, "a\nb", "\udcff", "h:99999", f"h:{MANY}", "h :1"],
+    "--placement": [*WORDS, "pack", "PACK", "pack,", "pack,far", "pack spread"],
     "--case-timeout": [*WORDS, "0", "-0", "inf", str(10**100), MANY, "30s", "1,5", "None"],
     "--cluster-timeout": [*WORDS, "0", "-0", "inf", str(10**100), MANY, "60s", "1,5", "none"],
     "--tolerance": [*WORDS, *SHARES, "1.99%", "0.019", "-5%"],

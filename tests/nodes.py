@@ -158,8 +158,8 @@ class Nodes:
 
 
 @contextmanager
-def cluster(*ahead: int) -> Iterator[Nodes]:
-    """Start Ray on nodes of one CPU each, whose clocks are *ahead*; nothing of it is left."""
+def cluster(*ahead: int, cpus: int = 1) -> Iterator[Nodes]:
+    """Start Ray on nodes of so many CPUs, whose clocks are *ahead*; nothing of it is left."""
     with ExitStack() as stack:
         folder = stack.enter_context(short_folder())
         project = folder / "project"
@@ -172,7 +172,7 @@ def cluster(*ahead: int) -> Iterator[Nodes]:
         made = Nodes(nodes, folder, project)
         stack.callback(made.end)
         for node in nodes:
-            made.start(node)
+            made.start(node, cpus)
         yield made
 
 

@@ -17,13 +17,14 @@ Way = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured: problem x kernel x implementation x cpus x size."""
+    """What is measured: problem x kernel x implementation x cpus x size; and where, if asked."""
 
     problem: str
     kernel: str
     implementation: str
     cpus: int
     size: str
+    placement: str  # of its CPUs on the nodes of a cluster; none where nobody asks
 
 
 @dataclass(frozen=True)

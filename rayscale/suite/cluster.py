@@ -10,12 +10,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rayscale import machine
 from rayscale.faults import FaultError
-from rayscale.suite import placing, witness
+from rayscale.suite import observers, placements, placing, witness
 from rayscale.suite.environment import Conditions
 from rayscale.suite.stage import Kernels, Work, WorkError, work
 from rayscale.suite.store import Traces
 from rayscale.suite.witness import together
+from rayscale.text import count
 
 if TYPE_CHECKING:
     from ray.util.placement_group import PlacementGroup
@@ -107,6 +109,7 @@ class Cluster:
 
     *in_turns*: two cases are set up at a time, of which one works: both have the same CPUs.
     *is_shared*: somebody else has started it, and it may have several nodes.
+    *placement*: how the CPUs of the next case are placed on these.
     *demand_cpus* waits for CPUs that it may get; ClusterError if it does not.
     *ask_lost* returns what of it has ended, in words; None while all is there.
     *ask_traces* returns what tells of objects on disk; None where that cannot be seen.
@@ -118,10 +121,13 @@ class Cluster:
     demand_cpus: Callable[..., None] = lambda *_: None
     ask_lost: Callable[[], str | None] = lambda: None
     ask_traces: Callable[[], Traces | None] = lambda: None
+    placement: str = placements.ANYHOW
     workers: dict[Process, Conditions] = field(default_factory=dict)
+    hardware: dict[str, dict[str, Any]] = field(default_factory=dict)  # of nodes that were asked
     _before: Traces | None = None  # when CPUs were set aside last
     _taken: int = 0  # CPUs of the groups that cases have
     _nodes: "dict[PlacementGroup, placing.Nodes]" = field(default_factory=dict)
+    _placements: "dict[PlacementGroup, str]" = field(default_factory=dict)
     _spare: "list[PlacementGroup]" = field(default_factory=list)  # groups that no case has
     _in_use: "list[PlacementGroup]" = field(default_factory=list)
 
@@ -166,7 +172,7 @@ class Cluster:
         set aside until a case needs others, or ``release`` is called: before that, tasks outside
         must not be waited for.
         """
-        if self.in_turns and (others := [one for one in self._in_use if one.bundle_count == cpus]):
+        if self.in_turns and (others := [one for one in self._in_use if self._fits(one, cpus)]):
             yield others[0]
             return
         self._before = self.ask_traces()
@@ -187,12 +193,16 @@ class Cluster:
     def _find(self, cpus: int) -> "PlacementGroup":
         """Return a group of *cpus* CPUs that is spare, or a new one."""
         for group in self._spare:
-            if group.bundle_count == cpus:
+            if self._fits(group, cpus):
                 self._spare.remove(group)
                 return group
         if self._taken + sum(group.bundle_count for group in self._spare) + cpus > self.cpus:
             self.release()
         return self._set_aside(cpus)
+
+    def _fits(self, group: "PlacementGroup", cpus: int) -> bool:
+        """Tell whether *group* has *cpus* CPUs that are placed as the next case's are to be."""
+        return group.bundle_count == cpus and self._placements.get(group) == self.placement
 
     def release(self) -> None:
         """Give back the CPUs that are set aside and that no case has."""
@@ -204,6 +214,7 @@ class Cluster:
         from ray.util.placement_group import remove_placement_group
 
         self._nodes.pop(group, None)
+        self._placements.pop(group, None)
         if self.ask_lost() is None:
             remove_placement_group(group)
 
@@ -213,12 +224,14 @@ class Cluster:
 
         self._demand_no_loss()
         self.demand_cpus(cpus)
-        group: PlacementGroup = placement_group([{"CPU": 1}] * cpus)
+        how = placements.strategy(self.placement, cpus, [*placing.cpus_by_node().values()])
+        group: PlacementGroup = placement_group([{"CPU": 1}] * cpus, strategy=how)
         try:
             self._wait_for(group)
         except ClusterError:
             self._give_back(group)
             raise
+        self._placements[group] = self.placement
         if self.is_shared:
             self._nodes[group] = placing.nodes_of(group)
         return group
@@ -236,6 +249,43 @@ class Cluster:
                     f"{cpus} CPUs were not free within {PATIENCE} s; "
                     "wait until the cluster's other work is done, or ask for fewer with --cpus"
                 )
+
+    def demand_placement(self, workers: Sequence[Conditions]) -> None:
+        """Raise GrantError unless a case's *workers* are on as many nodes as its placement says."""
+        if self.placement == placements.ANYHOW:
+            return
+        cpus, nodes = len(workers), len({worker.node for worker in workers})
+        wanted = placements.nodes_wanted(self.placement, cpus, [*placing.cpus_by_node().values()])
+        if nodes != wanted:
+            raise GrantError(
+                f"{count(cpus, 'CPU')} of this case are on {count(nodes, 'node')}, and "
+                f'"{self.placement}" has them on {wanted}; wait until the cluster\'s other work is '
+                "done, or leave --placement out"
+            )
+
+    def on_nodes(self, workers: Sequence[Conditions]) -> list[dict[str, Any]]:
+        """Return what a run saves of each node that *workers* are on; nothing of the only one."""
+        if not self.is_shared or len(placing.alive()) < 2:
+            return []
+        self._ask_hardware({worker.node for worker in workers})
+        return observers.on_nodes(workers, self.hardware)
+
+    def whole(self) -> dict[str, Any]:
+        """Return the hardware of all nodes together, of the CPUs that Ray has there."""
+        self._ask_hardware(placing.alive())
+        cpus = placing.cpus_by_node()
+        nodes = [self.hardware[one] | {"cpus": cpus[one]} for one in cpus if one in self.hardware]
+        return machine.together(nodes)
+
+    def cores(self) -> int:
+        """Return how many of the cluster's CPUs are cores that its nodes' programs may use."""
+        self._ask_hardware(placing.alive())
+        cpus = placing.cpus_by_node().items()
+        return sum(min(own, self.hardware.get(node, {}).get("cpus", own)) for node, own in cpus)
+
+    def _ask_hardware(self, nodes: Iterable[str]) -> None:
+        missing = set(nodes) - self.hardware.keys()
+        self.hardware |= observers.hardware_on(missing, PATIENCE)
 
     def _demand_no_loss(self) -> None:
         """Raise GrantError if the cluster has ended: who asks it waits forever (Ray 2.60)."""

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
 # Read by the BLAS and OpenMP libraries when NumPy is first imported.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -37,6 +39,7 @@ class Conditions:
     niceness: int
     blas_threads: int
     allocator: str
+    load: float  # of its machine, in the last minute
 
     @property
     def process(self) -> tuple[str, int]:
@@ -123,6 +126,7 @@ def conditions() -> Conditions:
         niceness=own_niceness(),
         blas_threads=max((pool["num_threads"] for pool in threadpool_info()), default=0),
         allocator=_allocator(),
+        load=psutil.getloadavg()[0],
     )
 
 

@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rayscale.suite import placements
+
 if TYPE_CHECKING:
     from rayscale.suite.case import Arm, Case, Cases, Way
+
+PLACEMENT = "rayscale_placement"  # the parameter of cases whose CPUs are placed as the user asks
 
 
 def is_ours(item: pytest.Item) -> bool:
@@ -73,7 +77,8 @@ def case_of(item: pytest.Item) -> "tuple[Case, Arm]":
     assert chosen is not None
     names = words["kernel"], words["implementation"], words["cpus"], words["size"]
     problem = item.originalname.removeprefix("test_")  # type: ignore[attr-defined]  # the same
-    return case.Case(problem, *names), case.arm_of(chosen, names[0], names[1], names[3])
+    placement = words.get(PLACEMENT, placements.ANYHOW)
+    return case.Case(problem, *names, placement), case.arm_of(chosen, names[0], names[1], names[3])
 
 
 def min_rounds(item: pytest.Item) -> int | None:
@@ -117,6 +122,15 @@ def cpus_needed(item: pytest.Item) -> int:
     parameters = getattr(item, "callspec", None)
     own = {"cpus": 1, **mark.kwargs, **(parameters.params if parameters else {})} if mark else {}
     return int(own.get("cpus", 0))
+
+
+def mark_oversubscribed(items: Sequence[pytest.Item], cores: int) -> None:
+    """Mark those of *items* that run on more CPUs of a cluster than it has *cores*."""
+    for item in items:
+        if cpus_needed(item) and not (measures(item) and case_of(item)[1].waits):
+            own = item.callspec.params if hasattr(item, "callspec") else {}
+            if own.get("cpus", 0) > cores:
+                item.add_marker(pytest.mark.oversubscribed)
 
 
 def needing(item: pytest.Item) -> str:

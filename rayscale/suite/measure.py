@@ -11,7 +11,7 @@ from rayscale.suite.check import ABSOLUTE, RELATIVE, Expectation
 from rayscale.suite.cluster import SessionCluster
 from rayscale.suite.code import Code, Kernel
 from rayscale.suite.rows import Pieces
-from rayscale.suite.stage import needs
+from rayscale.suite.stage import needs, on_stage
 from rayscale.suite.trial import Trial, read_only
 
 
@@ -65,8 +65,9 @@ class Question:
             if needed.pickler is not None:
                 whom = "Ray's workers" if needed.ray else "a pool's workers"
                 stack.enter_context(subject.code.reachable(needed.pickler, whom))
-            stage = needed.set_up(subject.cluster, subject.case.cpus, kernels)
-            yield Trial(subject.case, subject.way, self.rows, stack.enter_context(stage))
+            own = subject.case.cpus, subject.case.placement, kernels
+            stage = stack.enter_context(on_stage(subject.way, subject.cluster, *own))
+            yield Trial(subject.case, subject.way, self.rows, stage)
 
 
 @dataclass(repr=False)

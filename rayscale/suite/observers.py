@@ -1,13 +1,14 @@
 """Observers: tasks that take no CPU, on nodes of the cluster that are named, tell of these."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from rayscale import machine
 from rayscale.suite import witness
-from rayscale.suite.environment import Conditions
+from rayscale.suite.environment import Conditions, own_node
 
 EXCHANGES = 20  # of which the shortest counts: 1 to 3 ms each, a cold worker's first one a second
 
@@ -33,14 +34,56 @@ def conditions_on(nodes: Iterable[str], patience: float) -> list[Conditions]:
 
     A node that was lost is not known to be so at once (Ray 2.60: after 15 s).
     """
+    told = _told(witness.answer, nodes, patience, "", (), 0.0)
+    return [answer.conditions for answer in told.values()]
+
+
+def hardware_on(nodes: Iterable[str], patience: float) -> dict[str, dict[str, Any]]:
+    """Return the hardware of each of *nodes* that answers in time; it takes a second."""
+    return _told(_hardware, nodes, patience)
+
+
+def on_nodes(
+    workers: Sequence[Conditions], hardware: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what a run saves of each node that *workers* are on, whose *hardware* is known."""
+    here, nodes = own_node(), dict.fromkeys(worker.node for worker in workers)
+    return [
+        _on_node(node, [one for one in workers if one.node == node], hardware.get(node, {}))
+        | {"away": node != here}
+        for node in nodes
+    ]
+
+
+def _on_node(
+    node: str, workers: Sequence[Conditions], hardware: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the words of ``measured.OnNode``, which loads too much for a worker."""
+    return {
+        "node": node,
+        "cpus": len(workers),
+        "cpu": hardware.get("cpu", "unknown"),
+        "niceness": max(worker.niceness for worker in workers),
+        "blas_threads": max(worker.blas_threads for worker in workers),
+        "allocator": " or ".join(sorted({worker.allocator for worker in workers})),
+        "load": max(worker.load for worker in workers),
+    }
+
+
+def _told(
+    function: Callable[..., Any], nodes: Iterable[str], patience: float, *arguments: Any
+) -> dict[str, Any]:
+    """Return what *function* returns on each of *nodes*, of those that answer in time."""
     import ray
 
-    asked = [_task(witness.answer, node).remote("", (), 0.0) for node in nodes]
-    answered, _ = ray.wait(asked, num_returns=len(asked), timeout=patience)
-    found = []
+    asked = {_task(function, node).remote(*arguments): node for node in nodes}
+    if not asked:
+        return {}
+    found = {}
+    answered, _ = ray.wait([*asked], num_returns=len(asked), timeout=patience)
     for reference in answered:
         with suppress(ray.exceptions.RayError):  # it was lost
-            found.append(ray.get(reference).conditions)
+            found[asked[reference]] = ray.get(reference)
     return found
 
 
@@ -68,6 +111,10 @@ def _clock(node: str) -> Clock:
         exchanges.append((asked, theirs, time.perf_counter()))
     asked, theirs, answered = min(exchanges, key=lambda one: one[2] - one[0])
     return Clock(theirs - (asked + answered) / 2, (answered - asked) / 2)
+
+
+def _hardware() -> dict[str, Any]:
+    return machine.hardware()
 
 
 def _now() -> float:

@@ -12,6 +12,7 @@ import pytest
 from rayscale.clocks import counts_waiting, timer_of, without_waiting
 from rayscale.quoting import quoted
 from rayscale.seconds import parse_seconds
+from rayscale.suite.placements import PLACEMENTS
 
 ADDRESS = (
     r"[!-~]{1,500}"  # printable, and no space: what Ray takes, such as auto or ray://HOST:PORT
@@ -34,6 +35,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ray-address": {
         "metavar": "ADDRESS",
         "help": "use the Ray cluster at ADDRESS, such as 127.0.0.1:6379, instead of a private one",
+    },
+    "placement": {
+        "metavar": "pack,spread",
+        "help": "run cases on several CPUs of the cluster of --rayscale-ray-address so placed: "
+        "packed on few nodes, spread over many, or each case both ways (default: as Ray likes)",
     },
     "resume": {
         "action": "store_true",
@@ -62,6 +68,7 @@ class Asked:
     cpus: tuple[int, ...] | None
     sizes: tuple[str, ...] | None
     ray_address: str | None
+    placements: tuple[str, ...]  # none: not said
     timed: bool
     case_timeout: float | None  # seconds; None: no limit
     cluster_timeout: float  # seconds
@@ -79,6 +86,11 @@ def settle(config: pytest.Config, prefix: str) -> Asked:
         cpus=None if cpus is None else parse_cpus(cpus, f"{prefix}cpus"),
         sizes=None if sizes is None else parse_sizes(sizes),
         ray_address=parse_address(config.getoption("rayscale_ray_address"), f"{prefix}ray-address"),
+        placements=parse_placements(
+            config.getoption("rayscale_placement"),
+            f"{prefix}placement",
+            is_on_a_cluster=config.getoption("rayscale_ray_address") is not None,
+        ),
         timed=bool(only or enabled),
         case_timeout=parse_timeout(
             config.getoption("rayscale_case_timeout"), f"{prefix}case-timeout"
@@ -129,6 +141,29 @@ def parse_address(text: str | None, option: str) -> str | None:
             "127.0.0.1:6379, or leave the option out for a private one"
         )
     return text
+
+
+def parse_placements(text: str | None, option: str, *, is_on_a_cluster: bool) -> tuple[str, ...]:
+    """Return the placements in *text*, each once; UsageError, about *option*, if it has others.
+
+    >>> parse_placements("spread, pack,spread", "--placement", is_on_a_cluster=True)
+    ('spread', 'pack')
+    """
+    if text is None:
+        return ()
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    for word in words:
+        if word not in PLACEMENTS:
+            raise pytest.UsageError(
+                f"{option}: {quoted(word)} is not a placement; give pack, spread, or both: "
+                f"{option} pack,spread"
+            )
+    if not is_on_a_cluster:
+        raise pytest.UsageError(
+            f"{option}: a private cluster has one node, on which nothing can be placed; give "
+            f"{option.removesuffix('placement')}ray-address, too, or leave it out"
+        )
+    return words
 
 
 def _port(address: str) -> int:

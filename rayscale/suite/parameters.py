@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 from _pytest.mark import ParameterSet  # pytest.param makes these, and gives them no public name
 
+from rayscale.suite import placements
 from rayscale.suite.case import Arm, Cases, OnRequest, Way
 from rayscale.suite.stage import needs
 
@@ -17,7 +18,8 @@ class Choice:
     """What the options choose: CPU counts, sizes (None: not said), and the CPUs that are there.
 
     *named*: the counts were, and are not the usual ones.  *ways*: all cases of ways that are timed
-    in pairs with another are wanted, and not only a few.
+    in pairs with another are wanted, and not only a few.  *placements* of CPUs on the nodes of a
+    cluster: none where they are not asked for.  *is_on_a_cluster*: whose cores are not known yet.
     """
 
     cpus: tuple[int, ...]
@@ -26,6 +28,8 @@ class Choice:
     gated: bool
     named: bool = True
     ways: bool = False
+    placements: tuple[str, ...] = ()
+    is_on_a_cluster: bool = False
 
 
 def parameters(chosen: Cases, choice: Choice) -> list[ParameterSet]:
@@ -54,11 +58,23 @@ def _of_arm(arm: Arm, choice: Choice, sizes: Sequence[str]) -> Iterator[Paramete
             for name, run in arm.ways.items():
                 for count in _counts(arm, run, choice):
                     at = "" if needs(run).cpus == (1,) and not needs(run).ray else f"-cpus{count}"
-                    yield pytest.param(
-                        *(kernel, name, count, size),
-                        id=f"{kernel}-{name}{at}-{size}",
-                        marks=list(_marks(arm, run, count, choice)),
-                    )
+                    for placed in placed_as(run, count, choice.placements):
+                        yield pytest.param(
+                            *(kernel, name, count, size, *placed),
+                            id="-".join([f"{kernel}-{name}{at}", *filter(None, placed), size]),
+                            marks=list(_marks(arm, run, count, choice)),
+                        )
+
+
+def placed_as(run: Way, cpus: int, asked: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the last parameters of the cases of a way on *cpus* CPUs: how these are placed.
+
+    One CPU is where it is.  None, where the user has not *asked* for placements.
+    """
+    if not asked:
+        return [()]
+    is_placed = needs(run).is_placed and cpus > 1
+    return [(one,) for one in (asked if is_placed else (placements.ANYHOW,))]
 
 
 def _sizes(arms: Sequence[Arm], choice: Choice) -> Sequence[str]:
@@ -108,7 +124,8 @@ def _marks(arm: Arm, run: Way, count: int, choice: Choice) -> Iterator[pytest.Ma
         yield pytest.mark.ray
     if arm.beside:
         yield pytest.mark.ways
-    if count > choice.cores and not arm.waits:
+    is_elsewhere = choice.is_on_a_cluster and needs(run).ray
+    if count > choice.cores and not arm.waits and not is_elsewhere:
         yield pytest.mark.oversubscribed
     if arm.tolerance is not None:
         yield pytest.mark.tolerance(arm.tolerance)

@@ -14,9 +14,15 @@ ONE: Nodes = ()  # a cluster of one node: where it is need not be said
 
 def alive() -> Nodes:
     """Return the nodes of the cluster that Ray believes to be there; a lost one for up to 15 s."""
+    return tuple(cpus_by_node())
+
+
+def cpus_by_node() -> dict[str, int]:
+    """Return how many CPUs of Ray's each node of the cluster has."""
     import ray
 
-    return tuple(one["NodeID"] for one in ray.nodes() if one["Alive"])
+    nodes = [one for one in ray.nodes() if one["Alive"]]
+    return {one["NodeID"]: int(one["Resources"].get("CPU", 0)) for one in nodes}
 
 
 def nodes_of(group: "PlacementGroup") -> Nodes:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from statistics import median
 from typing import Any
 
@@ -19,8 +20,9 @@ from rayscale.suite.attempts import Attempts
 from rayscale.suite.cluster import SessionCluster
 from rayscale.suite.environment import Conditions
 from rayscale.suite.neighbours import noted
+from rayscale.suite.parameters import placed_as
 from rayscale.suite.pools import joblib, process_pool, ray_pool, thread_pool
-from rayscale.suite.stage import needs
+from rayscale.suite.stage import needs, on_stage, placed
 from rayscale.suite.tuning import tune, tune_reused
 from rayscale.suite.ways import Kernel, ray_per_row, serial
 
@@ -72,35 +74,40 @@ def amounts(
 
 
 def parameters(
-    test: Callable[..., None], cpus: tuple[int, ...], ways: Iterable[str] = RAYS_TASKS
+    test: Callable[..., None],
+    cpus: tuple[int, ...],
+    placements: tuple[str, ...],
+    ways: Iterable[str] = RAYS_TASKS,
 ) -> list[ParameterSet]:
-    """Return what the probe *test* goes through, by Ray's tasks.
+    """Return what the probe *test* goes through, by Ray's tasks, on CPUs that are placed so.
 
     Tasks of a length are run in all *ways*, or in those of the test's own, and, for the ideal,
     serially.
     """
     each, own = getattr(test, AMOUNTS, ((), None))
     if test.__name__ != "test_task_length":
-        return list(_parameters(each, cpus, RAYS_TASKS))
+        return list(_parameters(each, cpus, placements, RAYS_TASKS))
     ideal = [
-        pytest.param("serial", 1, amount, id=f"serial-{amount}", marks=pytest.mark.ways)
+        pytest.param("serial", 1, amount, *last, id=f"serial-{amount}", marks=pytest.mark.ways)
         for amount in each
+        for last in placed_as(serial, 1, placements)
     ]
-    return ideal + list(_parameters(each, cpus, own or ways, pytest.mark.ways))
+    return ideal + list(_parameters(each, cpus, placements, own or ways, pytest.mark.ways))
 
 
 def _parameters(
     each: tuple[str | int, ...],
     cpus: tuple[int, ...],
+    placements: tuple[str, ...],
     ways: Iterable[str],
     *marks: pytest.MarkDecorator,
 ) -> Iterator[ParameterSet]:
     for way in ways:
         own = [pytest.mark.ray, *marks] if needs(WAYS[way]).ray else marks
         for count in cpus:
-            for amount in each:
-                at = f"{way}-cpus{count}-{amount}"
-                yield pytest.param(way, count, amount, id=at, marks=own)
+            for amount, last in product(each, placed_as(WAYS[way], count, placements)):
+                at = "-".join([f"{way}-cpus{count}", *filter(None, last), str(amount)])
+                yield pytest.param(way, count, amount, *last, id=at, marks=own)
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ class Probe:
     name: str
     implementation: str
     cpus: int
+    placement: str
     benchmark: BenchmarkFixture
     rounds: int
     cluster: SessionCluster
@@ -135,6 +143,7 @@ class Probe:
             call()
             with noted(self.benchmark, self.cpus, workers):
                 result = self.benchmark.pedantic(call, rounds=self.rounds)
+            where = placed(self.cluster, self.placement, workers)
         np.testing.assert_array_equal(result, kernel(rows))
         self.benchmark.extra_info.update(
             overhead=self.name,
@@ -142,6 +151,7 @@ class Probe:
             cpus=self.cpus,
             tasks=len(rows),
             bytes_moved=rows.nbytes + result.nbytes,
+            **where,
             **known,
         )
 
@@ -153,7 +163,7 @@ class Probe:
         way = partial(WAYS[self.implementation], cpus=self.cpus)
         if self.implementation in PEERS:
             way = partial(way, blocks=tasks)
-        with needs(way).set_up(self.cluster, self.cpus, [kernel]) as stage:
+        with on_stage(way, self.cluster, self.cpus, self.placement, [kernel]) as stage:
             yield partial(way, place=stage.place), stage.workers
 
 

@@ -21,6 +21,8 @@ PAIRED = (
     "In pairs with serial: each round follows, or comes before, a serial one, as a coin says. A "
     "speed-up is then the middle one of the pairs' ratios, and not the ratio of the medians."
 )
+PLACED = {"pack": "packed on few nodes", "spread": "spread over many nodes"}
+OTHERS = 1.0  # a load that differs by more: one node had another program, the other one had none
 NAMED = 5  # noisy cases in one caption
 NOT_PROVEN = "? CPU count not proven: the run did not see that so many CPUs did the work."
 
@@ -152,10 +154,29 @@ def footnotes(block: Block) -> Iterator[str]:
     parallel = {case.niceness for case in block if not case.is_serial}
     if serial and parallel and serial != parallel:
         yield f"Unequal: serial cases ran at niceness {_all(serial)}, others at {_all(parallel)}."
+    yield from unequal_nodes(block)
     if any(case.set_late for case in block):
         yield SET_LATE
     if (process := block[0].process) > 1:
         yield f"Timed by process {process} of this run, which was interrupted before."
+
+
+def unequal_nodes(block: Block) -> Iterator[str]:
+    """Say in what the nodes differ on which the cases of *block* ran."""
+    nodes = [one for case in block for one in case.on_nodes]
+    fields = {
+        "processors": {one.cpu for one in nodes},
+        "niceness": {str(one.niceness) for one in nodes},
+        "BLAS threads": {str(one.blas_threads) for one in nodes},
+        "allocators": {one.allocator for one in nodes},
+    }
+    for field, values in fields.items():
+        if len(values) > 1:
+            yield f"Unequal among nodes: {field}: {', '.join(sorted(values))}."
+    loads = [[one.load for one in case.on_nodes] for case in block if case.on_nodes]
+    most = max(loads, key=lambda own: max(own) - min(own), default=[0.0])
+    if max(most) - min(most) > OTHERS:
+        yield f"Unequal among nodes: load before a case, {min(most):.1f} to {max(most):.1f}."
 
 
 def _all(numbers: set[int]) -> str:
@@ -165,4 +186,5 @@ def _all(numbers: set[int]) -> str:
 def sizes_of(case: MeasuredCase) -> str:
     """Return the size of the data in words: its shape, and what it is called."""
     shape = " x ".join(str(length) for length in case.shape)
-    return f"{case.size} ({shape})" if shape else case.size
+    placed = f", {PLACED[case.placement]}" if case.placement in PLACED else ""
+    return (f"{case.size} ({shape})" if shape else case.size) + placed

@@ -57,7 +57,8 @@ class Needs:
     """What a way of running needs: how it is set up, whether it is Ray's, which CPU counts.
 
     *packages* must be installed.  *pickler* names the module that sends code by value to the
-    processes of the way; None where nothing is sent.
+    processes of the way; None where nothing is sent.  *is_placed*: where on a cluster its CPUs are
+    can be chosen.
     """
 
     set_up: SetUp
@@ -65,6 +66,7 @@ class Needs:
     cpus: tuple[int, ...]  # none: those that are asked for
     packages: tuple[str, ...]
     pickler: str | None
+    is_placed: bool = False
 
 
 def way(
@@ -84,17 +86,21 @@ def way(
 
 
 def on_ray(
-    set_up: SetUp | None = None, *, cpus: tuple[int, ...] = (), packages: tuple[str, ...] = ()
+    set_up: SetUp | None = None,
+    *,
+    cpus: tuple[int, ...] = (),
+    packages: tuple[str, ...] = (),
+    is_placed: bool = True,
 ) -> Callable[[Run], Run]:
     """Mark a function as a way of running on Ray: its *place* is a placement group of the CPUs.
 
     Its tasks must run there, and each must call the kernel that it was given: then the rows that
     each worker process saw prove the CPU count.  Where *set_up* is given, its stage says both.
-    *packages* must be installed beside Ray.
+    *packages* must be installed beside Ray.  *is_placed*: its CPUs are those of ``reserve``, which
+    places them on the nodes of a cluster as the user asks.
     """
-    return _marked(
-        Needs(set_up or ray_bundles, ray=True, cpus=cpus, packages=packages, pickler=RAYS_PICKLER)
-    )
+    own = Needs(set_up or ray_bundles, True, cpus, packages, RAYS_PICKLER, is_placed)  # noqa: FBT003 - it is Ray's
+    return _marked(own)
 
 
 def _marked(needs: Needs) -> Callable[[Run], Run]:
@@ -132,6 +138,36 @@ def ray_bundles(cluster: "SessionCluster", cpus: int, kernels: Kernels) -> Itera
     with running.reserve(cpus) as group:
         workers = running.call_roll(cpus, group, kernels)
         yield Stage(group, tuple(workers), partial(running.account, group=group))
+
+
+@contextmanager
+def on_stage(
+    run: Callable[..., Any], cluster: "SessionCluster", cpus: int, placement: str, kernels: Kernels
+) -> Iterator[Stage]:
+    """Set up a way of running, on CPUs of the cluster that are placed so, where it uses that.
+
+    GrantError if they are not.
+    """
+    needed = needs(run)
+    if not needed.ray:
+        with needed.set_up(cluster, cpus, kernels) as stage:
+            yield stage
+        return
+    running = cluster.running()
+    running.placement = placement
+    with needed.set_up(cluster, cpus, kernels) as stage:
+        running.demand_placement(stage.workers)
+        yield stage
+
+
+def placed(
+    cluster: "SessionCluster", placement: str, workers: Sequence[Conditions]
+) -> dict[str, Any]:
+    """Return what a run saves of where a case's *workers* are; nothing where there is one node."""
+    is_rays = any(worker.node for worker in workers)
+    on_nodes = cluster.running().on_nodes(workers) if is_rays else []
+    found = {"placement": placement, "on_nodes": on_nodes}
+    return {name: value for name, value in found.items() if value}
 
 
 NOTHING = Needs(unproven, ray=False, cpus=(), packages=(), pickler=None)

@@ -14,7 +14,7 @@ from rayscale.suite.environment import Conditions, conditions
 from rayscale.suite.measure import Question
 from rayscale.suite.neighbours import noted
 from rayscale.suite.phases import observe
-from rayscale.suite.stage import Work, needs
+from rayscale.suite.stage import Work, needs, placed
 from rayscale.suite.trial import Trial, nbytes, shape
 
 
@@ -98,7 +98,7 @@ class Timing:
         tasks = work.calls // own.calls if work and workers else 0
         moved = nbytes(trial.rows) if tasks else 0
         self.benchmark.extra_info.update(
-            asdict(trial.case),
+            {name: value for name, value in asdict(trial.case).items() if value},
             shape=shape(trial.rows),
             row=question.row,
             tasks=tasks,
@@ -114,6 +114,7 @@ class Timing:
             allocator=" or ".join(sorted({process.allocator for process in at_work})),
             set_late=self.set_late,
             oversubscribed=self.oversubscribed,
+            **placed(question.subject.cluster, "", workers),
         )
 
 

@@ -223,14 +223,14 @@ def actors_stand_ready(cluster: "SessionCluster", cpus: int, kernels: Kernels) -
         yield stage
 
 
-@on_ray(trials_stand_ready, packages=PACKAGES)
+@on_ray(trials_stand_ready, packages=PACKAGES, is_placed=False)
 def tune(kernel: Kernel, rows: Any, *, cpus: int, place: Study | None = None) -> Any:
     """Run *kernel* in one trial of Ray Tune per row, each in an actor of its own."""
     __tracebackhide__ = True
     return _run(kernel, rows, cpus, place, is_reused=False)
 
 
-@on_ray(actors_stand_ready, packages=PACKAGES)
+@on_ray(actors_stand_ready, packages=PACKAGES, is_placed=False)
 def tune_reused(kernel: Kernel, rows: Any, *, cpus: int, place: Study | None = None) -> Any:
     """Run *kernel* in one trial of Ray Tune per row; the next trial gets an ended one's actor."""
     __tracebackhide__ = True

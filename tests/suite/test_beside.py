@@ -244,7 +244,10 @@ def timing(benchmark: Benchmark, *, calibrated: bool = False) -> Timing:
 
 def ask(other: Way, answer: Timing) -> None:
     """Ask for the negatives of three numbers, serially, in pairs with another way."""
-    case, code = Case("made_up", "mine", "serial", 1, "small"), code_of(np.negative, "mine", HERE)
+    case, code = (
+        Case("made_up", "mine", "serial", 1, "small", ""),
+        code_of(np.negative, "mine", HERE),
+    )
     subject = Subject(case, np.negative, serial, NO_CLUSTER, code, ("theirs", other))
     Measure(subject, answer)(np.arange(3), expected=-np.arange(3))
 

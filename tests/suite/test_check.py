@@ -21,7 +21,7 @@ FLOATS = st.floats(-1e6, 1e6)
 
 def serially(rows: Any) -> Trial:
     """Return a serial case on *rows*, set up."""
-    case = Case("made_up", "kernel", "serial", 1, "small")
+    case = Case("made_up", "kernel", "serial", 1, "small", "")
     return Trial(case, serial, read_only(rows), Stage(None, (), None))
 
 

@@ -23,7 +23,7 @@ def child() -> Iterator[int]:
 
 def worker(pid: int, host: str = platform.node(), node: str = "") -> Conditions:
     """Return a worker in the process *pid*."""
-    return Conditions(host, node, pid, niceness=0, blas_threads=1, allocator="")
+    return Conditions(host, node, pid, niceness=0, blas_threads=1, allocator="", load=0.0)
 
 
 def test_what_started_a_worker_helps(child: int) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import matrix
@@ -15,9 +16,12 @@ from rayscale import overhead
 from rayscale.machine import fingerprint, hardware, usable_cpus
 from rayscale.plugin import activate
 from rayscale.suite import parameters, probe
-from rayscale.suite.case import Cases
+from rayscale.suite.case import Cases, cases
 from rayscale.suite.options import default_cpus, given, parse_address, parse_cpus, parse_sizes
 from rayscale.suite.parameters import Choice
+from rayscale.suite.pools import process_pool
+from rayscale.suite.tuning import tune
+from rayscale.suite.ways import ray_blocks, ray_whole, serial
 from tests.projects import ROOT, Run, at_once, run_pytest
 
 CASES = "benchmarks/test_moving_average.py::test_moving_average"
@@ -241,10 +245,42 @@ def ids_of(chosen: Cases, **choice: Any) -> list[str]:
     return [str(one.id) for one in parameters.parameters(chosen, made)]
 
 
+def test_placements_are_named_where_they_are_asked_for() -> None:
+    """Of cases on several CPUs of a cluster; one CPU, a serial case and Tune's trials have none."""
+    ways = [serial, ray_whole, ray_blocks, tune]
+    chosen = cases({"mine": np.negative}, sizes={"small": 2}, ways=ways)
+    placed = ids_of(chosen, placements=("pack", "spread"))
+    tasks = probe.parameters(overhead.test_empty_tasks, (1, 2), ("spread",))
+
+    assert placed == [
+        "mine-serial-small",
+        "mine-ray_whole-cpus1-small",
+        "mine-ray_blocks-cpus2-pack-small",
+        "mine-ray_blocks-cpus2-spread-small",
+        "mine-tune-cpus2-small",
+    ]
+    assert [one.id for one in tasks][::4] == [
+        "ray_per_row-cpus1-1",
+        "ray_per_row-cpus2-spread-1",
+    ]
+
+
+def test_cores_of_a_cluster_are_not_this_machines() -> None:
+    """Whether Ray's cases on a cluster have too many CPUs is not known before it is asked."""
+    chosen = cases({"mine": np.negative}, sizes={"small": 2}, ways=[ray_blocks, process_pool])
+    choice = Choice((4,), None, cores=2, gated=False, is_on_a_cluster=True)
+    marks = {
+        str(one.id): "oversubscribed" in {mark.name for mark in one.marks}
+        for one in parameters.parameters(chosen, choice)
+    }
+
+    assert marks == {"mine-ray_blocks-cpus4-small": False, "mine-process_pool-cpus4-small": True}
+
+
 def test_probes_go_through_their_amounts() -> None:
     """What Ray costs is timed at each CPU count; tasks of a length serially, too, for the ideal."""
-    tasks = [str(one.id) for one in probe.parameters(overhead.test_empty_tasks, cpus=(1, 2))]
-    lengths = [str(one.id) for one in probe.parameters(overhead.test_task_length, cpus=(2,))]
+    tasks = [str(one.id) for one in probe.parameters(overhead.test_empty_tasks, (1, 2), ())]
+    lengths = [str(one.id) for one in probe.parameters(overhead.test_task_length, (2,), ())]
 
     assert tasks[:5] == [
         "ray_per_row-cpus1-1",

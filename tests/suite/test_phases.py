@@ -51,7 +51,7 @@ def observed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Phases | None]:
             now[0] += left.pop(0)
             return rows
 
-        case = Case("made_up", "kernel", "serial", 1, "small")
+        case = Case("made_up", "kernel", "serial", 1, "small", "")
         seen = observe(Trial(case, serial, [1], Stage(None, workers, stage._seen_here)), kernel)
         assert left == []
         return None if seen is None else seen.phases

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rayscale.measured import Beside, MeasuredCase
+from rayscale.measured import Beside, MeasuredCase, OnNode, blocks
 from rayscale.suite.gain import Block, cost
-from rayscale.suite.sentences import chosen, cost_in_words, footnotes, gained, in_pairs
+from rayscale.suite.sentences import (
+    chosen,
+    cost_in_words,
+    footnotes,
+    gained,
+    in_pairs,
+    sizes_of,
+)
 
 Draw = Callable[[int], NDArray[np.float64]]
 ARMS = [
@@ -169,6 +176,55 @@ def test_pairs_with_serial_are_a_gain_and_not_a_rivalry() -> None:
     assert list(in_pairs("loop", cases)) == []
     (note,) = footnotes(cases)
     assert note.startswith("In pairs with serial: ")
+
+
+def node(**other: object) -> OnNode:
+    """Return a node of a cluster that a case had a CPU on."""
+    usual: dict[str, object] = {
+        "node": "a" * 56,
+        "cpus": 1,
+        "away": False,
+        "cpu": "AMD EPYC",
+        "niceness": 0,
+        "blas_threads": 1,
+        "allocator": "glibc",
+        "load": 0.5,
+    }
+    return msgspec.convert(usual | other, OnNode)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({}, []),
+        ({"load": 1.4}, []),
+        ({"load": 1.6}, ["Unequal among nodes: load before a case, 0.5 to 1.6."]),
+        ({"cpu": "Intel"}, ["Unequal among nodes: processors: AMD EPYC, Intel."]),
+        ({"niceness": 15}, ["Unequal among nodes: niceness: 0, 15."]),
+        ({"blas_threads": 4}, ["Unequal among nodes: BLAS threads: 1, 4."]),
+        ({"allocator": "musl"}, ["Unequal among nodes: allocators: glibc, musl."]),
+    ],
+)
+def test_footnotes_say_in_what_nodes_differ(other: dict[str, object], said: list[str]) -> None:
+    """One that is slower, or that others use, makes a case slower than its CPU count says."""
+    usual, *rest = block(np.random.default_rng(1).random, 12, {})
+    on_two = msgspec.structs.replace(usual, on_nodes=(node(), node(node="b" * 56, **other)))
+
+    assert list(footnotes([on_two, *rest])) == said
+
+
+def test_placements_are_two_blocks() -> None:
+    """Each is compared with the serial cases, and its heading says which it is."""
+    every = block(np.random.default_rng(1).random, 12, {})
+    cases = [one for one in every if one.kernel == "loop"]
+    serial, ray = cases[0], cases[-1]
+    both = [msgspec.structs.replace(ray, placement=one) for one in ("pack", "spread")]
+    packed, spread = blocks([serial, *both])
+
+    assert [one.implementation for one in packed] == ["serial", "ray_per_row"]
+    assert [one.implementation for one in spread] == ["serial", "ray_per_row"]
+    assert sizes_of(packed[0]) == f"{sizes_of(serial)}, packed on few nodes"
+    assert sizes_of(spread[0]) == f"{sizes_of(serial)}, spread over many nodes"
 
 
 def test_footnotes_say_what_was_set_late() -> None:

@@ -62,7 +62,7 @@ def ask(request: pytest.FixtureRequest, rayscale_cluster: SessionCluster) -> Ask
     def ask(run: Way, kernel: Kernel, rows: Any, expected: Any, **further: Any) -> Any:
         seen: list[Work | None] = []
         cpus = (needs(run).cpus or (2,))[0]
-        case = Case("made_up", "mine", "way", cpus, "small")
+        case = Case("made_up", "mine", "way", cpus, "small", "")
         code = code_of(kernel, "mine", request.path)
 
         def answer(question: Question) -> None:
@@ -116,7 +116,7 @@ def test_timed_kernel_is_not_the_one_whose_warnings_are_heard(
 
     cpus = (needs(run).cpus or (2,))[0]
     with needs(run).set_up(rayscale_cluster, cpus, [heard]) as stage:
-        trial = Trial(Case("made_up", "mine", "way", cpus, "small"), run, np.zeros(2), stage)
+        trial = Trial(Case("made_up", "mine", "way", cpus, "small", ""), run, np.zeros(2), stage)
         _, checked = trial.check(heard, Expectation(np.array([True, True])), "one case")
         timed = trial.call(heard, "one case")()
 
