@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayscale import machine
-from rayscale.machine import fingerprint, usable_cpus
+from rayscale.machine import fingerprint, together, usable_cpus
 from tests.surroundings.cgroup import Hierarchy, process
 
 CORES = 8
@@ -104,3 +104,20 @@ def test_fingerprint_names_a_folder(cpu: str, cpus: int, memory_gib: int) -> Non
     name = fingerprint({"cpu": cpu, "cpus": cpus, "memory_gib": memory_gib})
 
     assert re.fullmatch(rf"[a-z0-9]+(-[a-z0-9]+)*-{cpus}cpu-{memory_gib}gib", name)
+
+
+def test_clusters_are_not_called_what_a_machine_is() -> None:
+    """Four nodes of 2 CPUs are not a machine of 8; one node is the machine that it is."""
+    node = {
+        "cpu": "AMD EPYC",
+        "cpus": 2,
+        "memory_gib": 8,
+        "architecture": "x86_64",
+        "kernel": "Linux 6",
+        "virtualised": False,
+    }
+    machine = node | {"cpus": 8, "memory_gib": 32}
+
+    assert fingerprint(together([node] * 4)) == "4nodes-amd-epyc-8cpu-32gib"
+    assert fingerprint(together([machine])) == fingerprint(machine) == "amd-epyc-8cpu-32gib"
+    assert together([node, node | {"virtualised": True}])["virtualised"]

@@ -1,19 +1,27 @@
 """Where tasks go, to reach the processes that work on a case's CPUs."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from rayscale.suite import placing
 from rayscale.suite.actors import demand_processes
-from rayscale.suite.cluster import ClusterError
+from rayscale.suite.cluster import Cluster, ClusterError, GrantError
 from rayscale.suite.environment import conditions
 from rayscale.suite.placing import ONE, on_all_workers, on_granted
 from rayscale.suite.witness import Answer, Tally
 
 A, B, C = ("a" * 56, "b" * 56, "c" * 56)  # as Ray's nodes are called
 GROUP: Any = SimpleNamespace()  # of Ray's; what asks for it looks at it no closer
+
+
+@dataclass(frozen=True)
+class Group:
+    """A placement group, as far as it is looked at."""
+
+    bundle_count: int
 
 
 @pytest.mark.parametrize(
@@ -44,3 +52,43 @@ def test_processes_of_one_number_on_two_nodes_are_two() -> None:
     demand_processes(twins, 2, "actors")
     with pytest.raises(ClusterError, match="2 actors answered from 1 processes"):
         demand_processes([twins[0], twins[0]], 2, "actors")
+
+
+@pytest.mark.parametrize(
+    ("placement", "nodes", "wanted"), [("pack", (A, B), 1), ("spread", (A, A), 2)]
+)
+def test_cpus_that_are_elsewhere_are_refused(
+    placement: str, nodes: tuple[str, str], wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cluster of two nodes of two CPUs: a case's name must not say what is not so."""
+    monkeypatch.setattr(placing, "cpus_by_node", lambda: {A: 2, B: 2})
+    here = conditions()
+    workers = [replace(here, node=node) for node in nodes]
+    cluster = Cluster(4, is_shared=True, placement=placement)
+
+    with pytest.raises(GrantError, match=f'"{placement}" has them on {wanted}'):
+        cluster.demand_placement(workers)
+    Cluster(4, is_shared=True).demand_placement(workers)  # nothing was asked for
+
+
+def test_groups_are_had_again_by_cases_placed_alike_alone() -> None:
+    """CPUs that were set aside for a packed case are not those of a case that is spread."""
+    group: Any = Group(bundle_count=2)
+    cluster = Cluster(4, placement="pack", _placements={group: "pack"})
+
+    assert cluster._fits(group, 2)
+    assert not cluster._fits(group, 3)
+    cluster.placement = "spread"
+    assert not cluster._fits(group, 2)
+
+
+@pytest.mark.parametrize(("own", "real", "cores"), [(1, 2, 3), (2, 2, 4), (8, 2, 4)])
+def test_cores_are_cpus_that_nodes_have(
+    own: int, real: int, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray may have been started with more CPUs than a node has, or with fewer: 2 on the other."""
+    monkeypatch.setattr(placing, "cpus_by_node", lambda: {A: own, B: 2})
+    nodes = {node: {"cpus": real} for node in (A, B)}
+    cluster = Cluster(4, is_shared=True, hardware=dict(nodes))
+
+    assert cluster.cores() == cores

@@ -9,13 +9,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 
+from rayscale.resuming import Resuming
 from rayscale.saved import journal
 from tests.projects import PATIENCE, QUICK, Run, at_once, command, run, surroundings, write
 
@@ -337,3 +340,18 @@ def test_killed_session_leaves_nothing_after_the_next_start(tmp_path: Path, shor
 
 def _words(process: psutil.Process) -> str:
     return " ".join(process.info["cmdline"] or ())
+
+
+@pytest.mark.parametrize("now", ["4nodes-amd-epyc-8cpu-32gib", "2nodes-amd-epyc-4cpu-16gib"])
+def test_run_is_not_finished_on_another_cluster(now: str) -> None:
+    """Under one address there may be another cluster by then: its times are not those of the run."""
+    option = SimpleNamespace(collectonly=False)
+    config: Any = SimpleNamespace(getoption=lambda _: True, option=option)
+    results = Path("results")
+    resuming = Resuming(config, lambda: results, lambda: results / now, lambda _: True, str)
+    before: Any = SimpleNamespace(file=results / "2nodes-amd-epyc-4cpu-16gib" / "a.journal")
+    resuming.before = before
+
+    refused = pytest.raises(pytest.UsageError, match=f"and this is {now}; leave it out")
+    with refused if now.startswith("4") else nullcontext():
+        resuming.pytest_collection_finish()
