@@ -344,7 +344,7 @@ def _words(process: psutil.Process) -> str:
 
 @pytest.mark.parametrize("now", ["4nodes-amd-epyc-8cpu-32gib", "2nodes-amd-epyc-4cpu-16gib"])
 def test_run_is_not_finished_on_another_cluster(now: str) -> None:
-    """Under one address there may be another cluster by then: its times are not those of the run."""
+    """Under one address there may be another cluster by then, of other times than the run."""
     option = SimpleNamespace(collectonly=False)
     config: Any = SimpleNamespace(getoption=lambda _: True, option=option)
     results = Path("results")
