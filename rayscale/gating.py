@@ -135,7 +135,7 @@ class Gating:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Have both loadings run, and report each case when its verdict is certain."""
+        """Have the loadings run, and report each case when its verdict is certain."""
         from rayscale.gate.outcome import Outcome
 
         if session.config.option.collectonly:

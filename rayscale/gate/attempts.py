@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from rayscale import lines
 from rayscale.gate.pairs import Loading
+from rayscale.gate.terms import CONFIRMED
 from rayscale.identity import Identity, differences
 from rayscale.lines import BusyError, LineError, Lines
 
@@ -38,9 +39,9 @@ class Attempted(msgspec.Struct, tag="attempted", frozen=True):
 
 
 class Decided(msgspec.Struct, tag="decided", frozen=True):
-    """What was seen of a case, on its one or two loadings: it has its verdict."""
+    """What was seen of a case, on its loadings: it has its verdict."""
 
-    seen: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1, max_length=2)]
+    seen: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1, max_length=CONFIRMED)]
 
 
 class Other(TypedDict):

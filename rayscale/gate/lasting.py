@@ -35,7 +35,7 @@ class Lasting:
         """Return how long the cases of these *names* will take; their pairs, *most* seconds."""
         known = self._known()
         times = [known[name] for name in names if name in known]
-        limit = f"{duration(most)} of pairs at most, and as much again for what is suspected"
+        limit = f"{duration(most)} of pairs at most, and more where something is suspected"
         if not times:
             return f"comparing {count(len(names), 'case')}: {limit}"
         about = sum(times) + median(times) * (len(names) - len(times))

@@ -21,7 +21,7 @@ from rayscale.gate.lockstep import Request as LoadingRequest
 from rayscale.gate.matching import match
 from rayscale.gate.pairs import Loading, Pair, first_pairs
 from rayscale.gate.request import SAFE_TOLERANCE, Request, parse_tolerance
-from rayscale.gate.terms import Terms
+from rayscale.gate.terms import CONFIRMED, Terms
 from rayscale.gate.trees import Copies
 from rayscale.gate.verdicts import GatedCase
 from rayscale.identity import Identity
@@ -34,9 +34,9 @@ SIDES = ("base", "head")
 
 @dataclass
 class Suspect:
-    """A case that one loading has seen, and that a second one decides."""
+    """A case that one loading has seen, or several, and that the next one may decide."""
 
-    seen: Mapping[str, Any]
+    seen: list[Mapping[str, Any]]  # of each loading
     loadings: list[Loading]
 
 
@@ -81,7 +81,7 @@ class Outcome:
         return [*(one.name for one in self.cases), *(name for name, _ in self.others)]
 
     def run(self) -> None:
-        """Run the first loading, and the second one for suspects, with every seat exchanged."""
+        """Run the first loading, and further ones for suspects, with every seat exchanged."""
         copies = {"base": str(self.copies.base), "head": str(self.copies.head)}
         if self.copies.before is not None:
             self._load({"base": str(self.copies.before)}, "base", None)
@@ -96,17 +96,25 @@ class Outcome:
         self.lasting.keep()
 
     def _load_both(self, copies: Mapping[str, str], first: str) -> None:
-        """Run the first loading and, for what is suspected, the second."""
+        """Run the first loading and, while anything is suspected, the next ones."""
         self._load(copies, first, None)
-        if self.suspects and not self.session.shouldfail:
+        for number in range(1, CONFIRMED):
+            if not self.suspects or self.session.shouldfail:
+                break
             self._say(f"{count(len(self.suspects), 'case')} suspected: loaded once more")
-            seen = [one.seen for one in self.suspects]
+            seen = [one.seen[0] for one in self.suspects]
             chosen = [(one["id"], one["place"], one["number"]) for one in seen]
-            self._load(_exchanged(copies), SIDES[first == "base"], chosen)
-        for suspect in self.suspects:  # no second loading came to them
-            self._decide([suspect.seen])
-            self._judge(suspect.seen, suspect.loadings)
-        self.suspects = []
+            copies, first = _exchanged(copies), SIDES[first == "base"]
+            self._load(copies, first, chosen)
+            self._give_up(number)
+        self._give_up(CONFIRMED)
+
+    def _give_up(self, number: int) -> None:
+        """Judge suspects that no further loading came to: they have been on *number* or fewer."""
+        for suspect in [one for one in self.suspects if len(one.seen) <= number]:
+            self.suspects.remove(suspect)
+            self._decide(suspect.seen)
+            self._judge(suspect.seen[0], suspect.loadings)
 
     def _load(
         self,
@@ -239,7 +247,7 @@ class Outcome:
         compared = seen["kind"] == "compared"
         loadings = [_loading(seen)] if compared else []
         if compared and self._gated(seen, loadings).is_suspected:
-            self.suspects.append(Suspect(seen, loadings))
+            self.suspects.append(Suspect([seen], loadings))
             return
         if not again and seen["kind"] != "late":
             self._decide([seen])
@@ -249,16 +257,18 @@ class Outcome:
             self._other(seen, seen["kind"], seen["why"])
 
     def _second(self, seen: Mapping[str, Any], *, again: bool = False) -> None:
-        own = next((one for one in self.suspects if _is_same(one.seen, seen)), None)
+        own = next((one for one in self.suspects if _is_same(one.seen[0], seen)), None)
         if own is None:
             return
+        own.seen.append(seen)
+        if seen["kind"] == "compared":
+            own.loadings.append(_loading(seen))
+            if self._gated(own.seen[0], own.loadings).is_suspected:
+                return
         self.suspects.remove(own)
         if not again:
-            self._decide([own.seen, seen])
-        if seen["kind"] == "compared":
-            self._judge(own.seen, [*own.loadings, _loading(seen)])
-        else:
-            self._judge(own.seen, own.loadings)
+            self._decide(own.seen)
+        self._judge(own.seen[0], own.loadings)
 
     def _terms(self, name: str) -> Terms:
         own = self.request

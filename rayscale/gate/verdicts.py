@@ -10,20 +10,13 @@ from rich.table import Table
 
 from rayscale.gate.pairs import Loading, all_pairs
 from rayscale.gate.sequential import shows
-from rayscale.gate.terms import Terms
+from rayscale.gate.terms import CONFIRMED, Terms
 from rayscale.inert import markdown as markdown_text
 from rayscale.intervals import Interval
 from rayscale.text import count, duration, printed, share
 from rayscale.verdict import CONFIDENCE, WORST_FIRST, Verdict
 
-# What keeps a case unsure that two loadings have seen, by what their tests said.
-DISAGREE = {
-    ("slower", "slower"): "slower on both loadings of the code, but not in all pairs together",
-    ("slower", "not slower"): "slower on one loading of the code, not on the next",
-    ("not slower", "slower"): "slower on one loading of the code, not on the other",
-    ("slower", "undecided"): "slower on one loading of the code; time was up on the next",
-    ("not slower", "undecided"): "not slower on one loading of the code; time was up on the next",
-}
+TIME_WAS_UP = "time was up on the next"
 
 
 @dataclass(frozen=True)
@@ -51,15 +44,15 @@ class GatedCase:
         """Whether one loading has seen too much to leave it at that."""
         if self.tests == ("not slower",):
             return not self.is_clear
-        return self.tests == ("slower",)
+        return set(self.tests) == {"slower"} and len(self.tests) < CONFIRMED
 
     @property
     def verdict(self) -> Verdict:
-        """Slower if two loadings, and all pairs together, said so; same if one did clearly, or two.
+        """Slower if four loadings, and all pairs together, said so; same if one clearly, or two.
 
         So what is shown beside the verdict agrees with it.
         """
-        if self.tests == ("slower", "slower"):
+        if self.tests == ("slower",) * CONFIRMED:
             return "slower" if shows(self.ratio, self.interval, self.tolerance) else "unsure"
         one = self.tests == ("not slower",) and self.is_clear
         if one or self.tests == ("not slower", "not slower"):
@@ -76,14 +69,26 @@ class GatedCase:
         if self.verdict == "slower" and self.meant:
             return "meant, by --allow-slower"
         if self.verdict == "unsure":
-            if self.tests in DISAGREE:
-                return DISAGREE[self.tests]
+            if len(self.tests) > 1:
+                return self._disagreement()
             if math.isinf(self.interval.high):
                 return "no slowdown is ruled out yet"
             return f"a slowdown of {_by(max(self.interval.high, 1))} or more is ruled out"
         if self.verdict == "same" and self.interval.low > 1:
             return f"{_by(self.ratio)} slower, inside the tolerance"
         return ""
+
+    def _disagreement(self) -> str:
+        """Return what keeps a case unsure that several loadings have seen, by what these said."""
+        *before, last = self.tests
+        if before == ["not slower"]:
+            other = {"slower": "slower on the other", "undecided": TIME_WAS_UP}
+            return f"not slower on one loading of the code; {other[last]}"
+        slower = count(self.tests.count("slower"), "loading")
+        if last == "slower" and len(self.tests) == CONFIRMED:
+            return f"slower on all {slower} of the code, but not in all pairs together"
+        why = {"not slower": "not slower on the next", "undecided": TIME_WAS_UP}
+        return f"slower on {slower} of the code; {why.get(last, 'the next one did not come')}"
 
     def sentence(self, base: str) -> str:
         """Return the verdict "slower" than *base* in one sentence."""

@@ -17,13 +17,14 @@ CASE = GatedCase(
     pairs=(24,),
     tolerance=0.05,
 )
+FOUR = ("slower",) * 4  # loadings: as many as "slower" takes
 SLOWER = replace(
     CASE,
     name="moving_average loop ray_blocks cpus2 small",
     ratio=1.12,
     interval=Interval(1.07, 1.18),
-    tests=("slower", "slower"),
-    pairs=(64, 41),
+    tests=FOUR,
+    pairs=(64, 41, 40, 45),
 )
 PROMISE = promise(0.01, 24 * [0.05], 0.01)
 
@@ -31,9 +32,11 @@ PROMISE = promise(0.01, 24 * [0.05], 0.01)
 @pytest.mark.parametrize(
     ("tests", "interval", "verdict"),
     [
-        (("slower", "slower"), (1.07, 1.18), "slower"),
-        (("slower", "slower"), (0.99, 1.18), "unsure"),  # the interval holds 1
-        (("slower", "slower"), (1.01, 1.03), "unsure"),  # by less than half the tolerance
+        (FOUR, (1.07, 1.18), "slower"),
+        (FOUR[:3], (1.07, 1.18), "unsure"),  # a further loading decides
+        (FOUR, (0.99, 1.18), "unsure"),  # the interval holds 1
+        (FOUR, (1.01, 1.03), "unsure"),  # by less than half the tolerance
+        ((*FOUR[:3], "not slower"), (1.01, 1.18), "unsure"),
         (("slower", "not slower"), (1.01, 1.18), "unsure"),
         (("slower", "undecided"), (1.01, 1.18), "unsure"),
         (("slower",), (1.01, 1.18), "unsure"),
@@ -49,7 +52,7 @@ PROMISE = promise(0.01, 24 * [0.05], 0.01)
 def test_verdict_follows_from_tests_and_interval(
     tests: tuple[str, ...], interval: tuple[float, float], verdict: str
 ) -> None:
-    """Slower needs two loadings that say so; what is refuted is same or faster; else unsure."""
+    """Slower needs four loadings that say so; what is refuted is same or faster; else unsure."""
     ratio = (interval[0] + interval[1]) / 2
     shown = replace(CASE, tests=tests, ratio=ratio, interval=Interval(*interval))
     assert shown.verdict == verdict
@@ -70,18 +73,26 @@ def test_verdict_follows_from_tests_and_interval(
         ),
         (
             {"tests": ("slower", "not slower")},
-            "slower on one loading of the code, not on the next",
+            "slower on 1 loading of the code; not slower on the next",
         ),
         (
             {"tests": ("slower", "undecided")},
-            "slower on one loading of the code; time was up on the next",
+            "slower on 1 loading of the code; time was up on the next",
         ),
         (
-            {"tests": ("slower", "slower"), "ratio": 1.02},
-            "slower on both loadings of the code, but not in all pairs together",
+            {"tests": ("not slower", "slower"), "interval": Interval(0.99, 1.1)},
+            "not slower on one loading of the code; slower on the other",
         ),
         (
-            {"tests": ("slower", "slower"), "ratio": 1.1, "meant": True},
+            {"tests": ("slower", "slower")},
+            "slower on 2 loadings of the code; the next one did not come",
+        ),
+        (
+            {"tests": FOUR, "ratio": 1.02},
+            "slower on all 4 loadings of the code, but not in all pairs together",
+        ),
+        (
+            {"tests": FOUR, "ratio": 1.1, "meant": True},
             "meant, by --allow-slower",
         ),
     ],
@@ -95,7 +106,7 @@ def test_sentence_says_how_much_slower_and_how_sure() -> None:
     """A slower case fails with its slowdown, what it is slower than, an interval and the pairs."""
     assert SLOWER.sentence("main (3f2a91c)") == (
         "moving_average loop ray_blocks cpus2 small: 12 % slower than main (3f2a91c), "
-        "99 % interval 7 to 18 %, 64 + 41 pairs"
+        "99 % interval 7 to 18 %, 64 + 41 + 40 + 45 pairs"
     )
 
 
@@ -109,7 +120,7 @@ def test_summary_has_the_worst_first() -> None:
         ["moving_average", "loop", "serial", "small"],
         ["timer", "nap", "serial", "small"],
     ]
-    assert "1.120 [1.070, 1.180]   64 + 41   slower" in text
+    assert "1.120 [1.070, 1.180]   64 + 41 + 40 + 45   slower" in text
     assert "1 slower, 1 same, 1 new" in text
     assert text.endswith(f"{PROMISE}\n")
 
