@@ -17,6 +17,7 @@ from rayscale.intervals import Interval, correlation, round_interval
 from rayscale.ratio import Ratio
 from rayscale.surroundings.during import Surroundings
 from rayscale.text import count
+from rayscale.where import Where
 
 SERIAL = "serial"  # the way of running that all others are compared with
 
@@ -62,6 +63,12 @@ def cpus_away(nodes: Sequence[OnNode]) -> int:
     return sum(one.cpus for one in nodes if one.away)
 
 
+def where_of(placement: str, nodes: Sequence[OnNode]) -> Where:
+    """Return where CPUs on these *nodes* were; how they were placed matters on several alone."""
+    each = tuple(sorted((one.cpus for one in nodes), reverse=True))
+    return Where(placement if len(each) > 1 else "", each, cpus_away(nodes))
+
+
 class Words(msgspec.Struct, frozen=True):
     """What a run saves with a case of a kernel; older runs lack all but the first five."""
 
@@ -90,6 +97,11 @@ class Words(msgspec.Struct, frozen=True):
     def is_noisy(self) -> bool:
         """Whether it was timed while others used or took much of its CPUs."""
         return self.surroundings is not None and self.surroundings.is_noisy
+
+    @property
+    def where(self) -> Where:
+        """Where in a cluster its CPUs were."""
+        return where_of(self.placement, self.on_nodes)
 
 
 class ProbeWords(msgspec.Struct, frozen=True):

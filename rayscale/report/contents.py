@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 from rayscale.measured import Timing, blocks
 from rayscale.report import (
+    bandwidth,
     costs,
     fastest,
     foresight,
     granularity,
     lengths,
+    network,
     over_time,
     pairs,
     rllib,
@@ -18,9 +20,12 @@ from rayscale.report import (
     tables,
 )
 from rayscale.report.answers import NOTHING, answers
+from rayscale.report.bandwidth import Need
+from rayscale.report.bases import UnpredictableError, bases
 from rayscale.report.costs import RayCosts
 from rayscale.report.drawing import Chart, Palette, palette
 from rayscale.report.granularity import Granularity
+from rayscale.report.network import Network
 from rayscale.report.phases import phases
 from rayscale.report.section import Report, Section
 from rayscale.report.spread import spread
@@ -52,12 +57,19 @@ class Overhead:
 
     lines: tuple[Granularity, ...] = ()
     costs: tuple[RayCosts, ...] = ()
+    networks: tuple[Network, ...] = ()
+    needs: tuple[Need, ...] = ()  # of bandwidth
     source: str = ""
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What is known, each sentence with its source."""
-        said = (*granularity.sentences(self.lines), *costs.sentences(self.costs))
+        said = (
+            *granularity.sentences(self.lines),
+            *costs.sentences(self.costs),
+            *network.sentences(self.networks),
+            *bandwidth.sentences(self.needs),
+        )
         return tuple(f"{one} {self.source}".rstrip() for one in said)
 
 
@@ -85,6 +97,7 @@ def contents(
         _charts("Where the time goes", _phases(subject)),
         _granularity(overhead),
         _costs(subject, overhead),
+        _network(overhead),
         _predicted(subject, overhead, [*history, *machine], looks),
         _laws(subject),
         _charts("Spread", _spreads(subject)),
@@ -114,11 +127,25 @@ def _overhead(subject: Subject, runs: Sequence[Launch]) -> Overhead:
     run = probed.launches[0]
     ray = run.software.get("ray", "an unknown version")
     source = f"(Probes of run {run.name}, {run.when:%Y-%m-%d}, Ray {ray}.)"
+    networks = tuple(network.networks(probed.fair_probes))
     return Overhead(
         tuple(granularity.granularities(probed.fair_probes)),
         tuple(costs.fitted(probed.fair_probes)),
+        networks,
+        tuple(_needs(subject, runs)) if networks else (),
         "" if probed is subject else source,
     )
+
+
+def _needs(subject: Subject, kept: Sequence[Launch]) -> Sequence[Need]:
+    """Return what bandwidth the cases of *subject* need, where something can be predicted.
+
+    Of noisy cases, too: what others do makes the intervals wider.
+    """
+    try:
+        return bandwidth.needs(bases(subject, kept, noisy=True).lines)
+    except UnpredictableError:
+        return ()
 
 
 def _looks(subject: Subject, cases: Iterable[CaseHistory]) -> Palette:
@@ -193,6 +220,18 @@ def _costs(subject: Subject, overhead: Overhead) -> Section:
         (f"{PREDICTION_NOTE} {overhead.source}".rstrip(),),
         (tables.ray_costs(overhead.costs), *predicted),
     )
+
+
+def _network(overhead: Overhead) -> Section:
+    """Return what the network costs and which cut pays; of a single machine, nothing."""
+    if not overhead.networks:
+        return Section("")
+    tables = [network.table(overhead.networks)]
+    notes = [f"{network.NOTE} {overhead.source}".rstrip()]
+    if overhead.needs:
+        tables.append(bandwidth.table(overhead.needs))
+        notes.append(bandwidth.NOTE)
+    return Section("What does the network cost?", tuple(notes), tuple(tables))
 
 
 def _predicted(

@@ -9,6 +9,7 @@ from rayscale.suite import laws
 from rayscale.suite.gain import Block
 from rayscale.suite.laws import Call, Estimate, LawError, RayCost
 from rayscale.text import count, digits, duration
+from rayscale.where import ANYWHERE, Where
 
 MIB = 2**20
 WAYS = ("ray_whole", "ray_per_row", "ray_blocks")  # Ray's tasks, which carry their rows
@@ -22,6 +23,12 @@ class RayCosts:
     cpus: int
     inline: Fitted
     stored: Fitted
+    where: Where = ANYWHERE
+
+    @property
+    def on(self) -> str:
+        """On which CPUs, in words."""
+        return f"{count(self.cpus, 'CPU')} {self.where.label}".rstrip()
 
     def of(self, case: MeasuredCase) -> Fitted:
         """Return the costs that *case* has: half of what its tasks move goes in, half comes out."""
@@ -30,15 +37,19 @@ class RayCosts:
 
 
 def fitted(probes: Sequence[ProbeTiming]) -> list[RayCosts]:
-    """Return what a task and a byte cost, by CPU count, or why that cannot be known."""
+    """Return what a task and a byte cost, by CPU count, or why that cannot be known.
+
+    In a cluster, apart for CPUs on other nodes: no fit mixes calls that had a network in them with
+    calls that had none.
+    """
     moved = [one for one in probes if one.name != "task_length"]
     found = []
-    for cpus in sorted({one.cpus for one in moved}):
-        own = [one for one in moved if one.cpus == cpus]
+    for cpus, _, where in sorted({(one.cpus, one.where.away, one.where) for one in moved}):
+        own = [one for one in moved if (one.cpus, one.where) == (cpus, where)]
         calls = [Call(one.tasks, one.bytes_moved, one.median) for one in own]
         inline = [one for one in calls if one.is_inline]
         stored = [one for one in calls if not one.is_inline]
-        found.append(RayCosts(cpus, _fit(inline), _fit(stored)))
+        found.append(RayCosts(cpus, _fit(inline), _fit(stored), where))
     return found
 
 
@@ -56,14 +67,15 @@ def seconds_of(estimate: Estimate, factor: float = 1.0) -> str:
 
 
 def sentences(costs: Sequence[RayCosts]) -> Iterator[str]:
-    """Return what Ray costs on the most CPUs, where the model describes what was measured."""
-    if not costs:
-        return
-    most = costs[-1]
-    for cost, objects in ((most.inline, "up to"), (most.stored, "above")):
-        if isinstance(cost, RayCost):
-            where = f"On {count(most.cpus, 'CPU')}, with objects {objects} 100 KiB,"
-            yield f"{where} {_said(cost)}."
+    """Return what Ray costs on the most CPUs, where the model describes what was measured.
+
+    In a cluster, on the most of the driver's node, and on the most that were elsewhere.
+    """
+    most = {one.where.kind: one.cpus for one in costs}  # those with the most CPUs come last
+    for one in costs:
+        for cost, objects in ((one.inline, "up to"), (one.stored, "above")):
+            if one.cpus == most[one.where.kind] and isinstance(cost, RayCost):
+                yield f"On {one.on}, with objects {objects} 100 KiB, {_said(cost)}."
 
 
 def _said(cost: RayCost) -> str:
@@ -99,13 +111,14 @@ class Prediction:
 def predictions(block: Block, costs: Sequence[RayCosts]) -> list[Prediction]:
     """Return what the models say of each Ray case of *block* that they can speak of."""
     serial = {case.kernel: case.median for case in block if case.is_serial}
-    by_cpus = {one.cpus: one for one in costs}
+    by_cpus = {(one.cpus, one.where): one for one in costs}
     found = []
     for case in block:
-        known = case.tasks and case.bytes_moved and case.kernel in serial and case.cpus in by_cpus
-        if case.implementation not in WAYS or not known:
+        own = by_cpus.get((case.cpus, case.where))
+        known = case.tasks and case.bytes_moved and case.kernel in serial
+        if case.implementation not in WAYS or own is None or not known:
             continue
-        cost = by_cpus[case.cpus].of(case)
+        cost = own.of(case)
         if isinstance(cost, RayCost):
             alone = serial[case.kernel]
             work = alone / min(case.cpus, case.tasks)

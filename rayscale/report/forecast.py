@@ -75,3 +75,13 @@ def call(
     grown = ERROR_OF_GROWTH * growth * min(1.0, ray / overlapped)
     # Anything between the extremes is as likely: a uniform distribution has this deviation.
     return Call(overlapped, added, ray, work, own.tasks, math.hypot(gap / math.sqrt(12), grown))
+
+
+def between_calls(least: Call, most: Call) -> Call:
+    """Return a call of which no more is known than that it takes between *least* and *most*.
+
+    Both are of the same tasks; anything between the extremes is as likely.
+    """
+    gap = math.log(most.added / least.overlapped)
+    doubt = math.hypot(gap / math.sqrt(12), least.doubt, most.doubt)
+    return Call(least.overlapped, most.added, most.ray, least.work, least.tasks, doubt)

@@ -57,15 +57,14 @@ def section(subject: Subject, kept: Sequence[Launch], looks: Palette) -> Section
 def _charts(lines: Sequence[Line], looks: Palette) -> Iterator[Chart]:
     """Return a chart for each kernel."""
     for own in kernels(lines):
-        serial = own[0].serial
-        what = f"{serial.problem} {serial.kernel} {serial.size}"
+        what, away = own[0].name, own[0].source.away
         yield Chart(
             slug("predicted", what),
             f"Predicted speed-up: {what}",
             "Look where a line leaves the thin grey ideal, and how wide its shade is: 95 of 100 "
             "launches are to be inside. A point with its bar was measured. "
             f"To the right of {count(own[0].source.cores, 'core')}, marked by a dashed line, it "
-            "holds if cores stay as fast when all work.",
+            f"holds if {'cores and network' if away else 'cores'} stay as fast when all work.",
             "; ".join(f"{line.way}: {_described(line)}" for line in own),
             partial(_paint, lines=own, looks=looks),
             height(len(own) + 1),

@@ -10,6 +10,7 @@ from rayscale.report.subject import ProbeTiming
 from rayscale.suite.crossing import Crossing, Side, crossing
 from rayscale.suite.laws import Estimate, level_crossed
 from rayscale.text import count, duration
+from rayscale.where import ANYWHERE, Where
 
 TASKS = "ray_per_row"  # the way that sends Ray's tasks
 HALF = 0.5  # of what the CPUs can give
@@ -27,6 +28,17 @@ class Granularity:
     cpus: int
     lengths: tuple[float, ...]  # seconds, ascending, as measured serially
     efficiencies: tuple[Ratio, ...]
+    where: Where = ANYWHERE
+
+    @property
+    def placed(self) -> str:
+        """The way of running and, in a cluster, where its CPUs were."""
+        return ", ".join(filter(None, (self.way, self.where.label)))
+
+    @property
+    def on(self) -> str:
+        """On which CPUs, in words."""
+        return f"{count(self.cpus, 'CPU')} {self.where.label}".rstrip()
 
     @property
     def crossing(self) -> Crossing | None:
@@ -84,22 +96,25 @@ def _side(efficiency: Ratio) -> Side:
 def granularities(probes: Iterable[ProbeTiming]) -> list[Granularity]:
     """Return the efficiencies of tasks by their length, for each way of running and CPU count.
 
-    Ray's tasks come first.
+    Ray's tasks come first.  In a cluster, apart for CPUs on other nodes.
     """
     own = [one for one in probes if one.name == "task_length" and one.length is not None]
     serial = {one.length: one for one in own if one.implementation == "serial"}
     others = [one for one in own if one.implementation != "serial" and one.length in serial]
     others.sort(key=lambda one: one.length or 0.0)
-    lines = {(one.implementation != TASKS, one.implementation, one.cpus) for one in others}
+    lines = {
+        (one.implementation != TASKS, one.implementation, one.cpus, one.where) for one in others
+    }
     found = []
-    for _, way, cpus in sorted(lines):
-        line = [one for one in others if (one.implementation, one.cpus) == (way, cpus)]
-        found.append(_granularity(way, cpus, [(serial[one.length], one) for one in line]))
+    for _, way, cpus, where in sorted(lines):
+        key = way, cpus, where
+        line = [one for one in others if (one.implementation, one.cpus, one.where) == key]
+        found.append(_granularity(*key, [(serial[one.length], one) for one in line]))
     return found
 
 
 def _granularity(
-    way: str, cpus: int, line: Sequence[tuple[ProbeTiming, ProbeTiming]]
+    way: str, cpus: int, where: Where, line: Sequence[tuple[ProbeTiming, ProbeTiming]]
 ) -> Granularity:
     """Return what *line* has: pairs of the serial probe and the way's, of the same length."""
     return Granularity(
@@ -111,24 +126,22 @@ def _granularity(
             Ratio.of(serial, other).efficiency(cpus * serial.tasks / other.tasks)
             for serial, other in line
         ),
+        where,
     )
 
 
 def sentences(lines: Sequence[Granularity]) -> Iterator[str]:
     """Return how long a task must be on each CPU count, or that it cannot be told."""
     rays = [line for line in lines if line.way == TASKS]
-    if known := [f"{line.known} on {count(line.cpus, 'CPU')}" for line in rays if line.known]:
+    if known := [f"{line.known} on {line.on}" for line in rays if line.known]:
         yield (
             f"A task must last {', '.join(known)} for Ray to make half of what the CPUs can give: "
             "METG(50 %)."
         )
     for line in rays:
         if line.known is None:
-            yield (
-                f"How long a task must last on {count(line.cpus, 'CPU')} cannot be told: "
-                f"{line.doubt}."
-            )
+            yield (f"How long a task must last on {line.on} cannot be told: {line.doubt}.")
     most = max((line.cpus for line in lines), default=0)
     others = [line for line in lines if line.way != TASKS and line.cpus == most]
-    if known := [f"{line.known} with {line.way}" for line in others if line.known]:
+    if known := [f"{line.known} with {line.placed}" for line in others if line.known]:
         yield f"On {count(most, 'CPU')}, beside Ray's tasks: {', '.join(known)}."

@@ -132,8 +132,7 @@ def granularity(own: Sequence[Granularity]) -> Chart | None:
 
 
 def _line_name(line: Granularity, ways: Collection[str]) -> str:
-    cpus = count(line.cpus, "CPU")
-    return f"{short(line.way)}, {cpus}" if len(ways) > 1 else cpus
+    return f"{short(line.way)}, {line.on}" if len(ways) > 1 else line.on
 
 
 def _paint_granularity(axes: Axes, own: Sequence[Granularity], ways: Collection[str]) -> None:

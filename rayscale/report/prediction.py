@@ -11,9 +11,10 @@ from rayscale.intervals import Interval
 from rayscale.measured import SERIAL, MeasuredCase
 from rayscale.ratio import Ratio
 from rayscale.report.between import Between
-from rayscale.report.forecast import Call, call, cut
+from rayscale.report.forecast import Call, between_calls, call, cut
 from rayscale.report.subject import ProbeTiming
 from rayscale.report.tariff import TASKS, Tariff
+from rayscale.where import Where
 
 CONFIDENCE = 0.95
 QUANTILE = 2.24  # of a normal distribution: a 97.5 % interval reaches as many deviations
@@ -54,6 +55,8 @@ class Source:
     misses: Misses
     between: Between
     load: float  # the most CPUs that other programs used while a case was timed
+    shared: int  # up to so many CPUs, workers and driver need the same cores
+    away: float  # the share of the CPUs of *costs* that were on another node than the driver
 
     def crowding(self, cpus: int) -> float:
         """Return the deviation of a speed-up on *cpus* CPUs that other programs bring.
@@ -116,6 +119,18 @@ class Line:
         return self.cases[0].implementation
 
     @property
+    def where(self) -> Where:
+        """Where in a cluster its CPUs were, at the most of them."""
+        return max(self.cases, key=lambda case: case.cpus).where
+
+    @property
+    def name(self) -> str:
+        """Its problem, kernel and size and, in a cluster, where its CPUs were."""
+        case = self.serial
+        name = f"{case.problem} {case.kernel} {case.size}"
+        return ", ".join(filter(None, (name, self.where.label)))
+
+    @property
     def rows(self) -> int:
         """How many rows were measured."""
         return self.serial.rows or 1
@@ -130,17 +145,30 @@ class Line:
         """The most CPUs that were measured."""
         return max(self.source.cores, *(case.cpus for case in self.cases))
 
+    def moved(self, rows: int) -> float:
+        """Return how many bytes so many rows move, in and out."""
+        return max(self.cases, key=lambda case: case.cpus).bytes_moved / self.rows * rows
+
     def call(self, cpus: int, rows: int) -> Call:
-        """Return what a call is expected to take."""
-        own = cut(self.way, rows, cpus)
-        moved = max(self.cases, key=lambda case: case.cpus).bytes_moved / self.rows * rows
-        row = self.serial.median / self.rows
+        """Return what a call is expected to take.
+
+        Where a part of the CPUs was on other nodes, more of them send a larger part of the bytes
+        over the network: between as large a part as was measured, and all.
+        """
+        source, moved = self.source, self.moved(rows)
+        least = self._call(cpus, rows, moved)
+        if not 0 < source.away < 1 or cpus <= source.costs.most:
+            return least
+        most = self._call(cpus, rows, moved / source.away)
+        return between_calls(least, most)
+
+    def _call(self, cpus: int, rows: int, nbytes: float) -> Call:
         source = self.source
         return call(
-            *(source.costs, own, cpus),
-            row=row,
-            nbytes=moved,
-            cores=source.cores,
+            *(source.costs, cut(self.way, rows, cpus), cpus),
+            row=self.serial.median / self.rows,
+            nbytes=nbytes,
+            cores=source.shared,
             known=self._known,
         )
 
@@ -197,7 +225,9 @@ def _deviation(case: MeasuredCase) -> float:
     return math.log(high / low) / (2 * QUANTILE)
 
 
-def missed_probes(probes: Sequence[ProbeTiming], costs: Tariff, cores: int) -> tuple[float, ...]:
+def missed_probes(
+    probes: Sequence[ProbeTiming], costs: Tariff, cores: int, shared: int
+) -> tuple[float, ...]:
     """Return how far tasks of known lengths are missed: squares of logarithms."""
     lengths = [one for one in probes if one.name == "task_length" and one.length and one.tasks]
     serial = {one.length: one.median / one.tasks for one in lengths if one.implementation == SERIAL}
@@ -209,7 +239,7 @@ def missed_probes(probes: Sequence[ProbeTiming], costs: Tariff, cores: int) -> t
                 *(costs, own, one.cpus),
                 row=serial[one.length],
                 nbytes=one.bytes_moved,
-                cores=cores,
+                cores=shared,
                 known=cores,
             )
             found.append(math.log(one.median / expected.seconds) ** 2)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from rayscale.inert import markdown
 from rayscale.report.bases import Bases
-from rayscale.report.prediction import ENOUGH, MOST, Line, Predicted
+from rayscale.report.prediction import ENOUGH, MOST, Line, Predicted, Source
 from rayscale.saved.comparison_table import Format
 from rayscale.text import count, digits, printed, share
 
@@ -38,12 +38,10 @@ class Asked:
 
 
 def kernels(lines: Sequence[Line]) -> list[list[Line]]:
-    """Return the lines of each kernel, of one problem and size, together."""
-    found: dict[tuple[str, str, str], list[Line]] = {}
+    """Return the lines of each kernel, of one problem and size, and of one place, together."""
+    found: dict[str, list[Line]] = {}
     for line in lines:
-        found.setdefault((line.serial.problem, line.serial.size, line.serial.kernel), []).append(
-            line
-        )
+        found.setdefault(line.name, []).append(line)
     return list(found.values())
 
 
@@ -56,10 +54,11 @@ def sentences(found: Bases, asked: Asked) -> Iterator[str]:
 
 def _of_kernel(lines: Sequence[Line], cpus: int, rows: int) -> Iterator[str]:
     first = lines[0]
-    where = f"{_name(first)}, {rows:,} {'row' if rows == 1 else 'rows'}"
+    where = f"{first.name}, {rows:,} {'row' if rows == 1 else 'rows'}"
     predicted = sorted((line.at(cpus, rows) for line in lines), key=lambda one: -one.ratio.value)
     beyond = cpus > first.source.cores and not any(line.waits for line in lines)
-    condition = ", if cores stay as fast when all work" if beyond else ""
+    shared = "cores and network stay" if first.source.away else "cores stay"
+    condition = f", if {shared} as fast when all work" if beyond else ""
     said = [_said(one) for one in predicted]
     makes = f"{count(cpus, 'CPU')} would make it"
     yield f"{where}: {makes} {_joined(said)}{_feeding(predicted)}{condition}."
@@ -112,24 +111,27 @@ def _enough(lines: Sequence[Line], way: str, rows: int) -> str:
     return f"{how}, from {count(number, 'CPU')} on {less}"
 
 
-def _name(line: Line) -> str:
-    return f"{line.serial.problem} {line.serial.kernel} {line.serial.size}"
-
-
 def rest_on(found: Bases) -> Iterator[str]:
     """Return what the intervals are of, what they rest on, and what is not predicted."""
-    source = found.lines[0].source
     yield NOTE
+    places = {line.where.key: line for line in found.lines}
+    for line in places.values():
+        yield from _rest_on(line.source, line.where.label)
+    yield from map(str, found.refused)
+
+
+def _rest_on(source: Source, place: str) -> Iterator[str]:
+    there = f" with CPUs {place}" if place else ""
     yield (
-        f"The model missed this run's cases and probes by {100 * source.misses.deviation:.0f} % (a "
-        f"standard deviation); that of speed-ups between launches is {source.between.words}."
+        f"The model missed this run's cases and probes{there} by "
+        f"{100 * source.misses.deviation:.0f} % (a standard deviation); that of speed-ups between "
+        f"launches is {source.between.words}."
     )
     if source.load:
         yield (
             f"Other programs used up to {digits(source.load)} of {count(source.cores, 'CPU')} "
             "while the cases were timed, and may do so again: the intervals are wider for it."
         )
-    yield from map(str, found.refused)
 
 
 def rows(found: Bases, asked: Asked) -> Iterator[tuple[str, ...]]:
@@ -140,7 +142,7 @@ def rows(found: Bases, asked: Asked) -> Iterator[tuple[str, ...]]:
             each, key=lambda pair: (pair[1].rows, pair[1].cpus, -pair[1].ratio.value)
         ):
             yield (
-                *(_name(line), one.way, one.limit, f"{one.rows:,}", f"{one.cpus:,}"),
+                *(line.name, one.way, one.limit, f"{one.rows:,}", f"{one.cpus:,}"),
                 *(f"{one.call.tasks:,}", str(one.ratio)),
             )
 
@@ -186,6 +188,7 @@ def _figure(line: Line, one: Predicted) -> dict[str, Any]:
         "problem": line.serial.problem,
         "kernel": line.serial.kernel,
         "size": line.serial.size,
+        "where": line.where.label or None,
         "implementation": one.way,
         "rows": one.rows,
         "cpus": one.cpus,

@@ -18,6 +18,7 @@ from rayscale.measured import (
     Timing,
     Words,
     rllib_words,
+    where_of,
     words,
 )
 from rayscale.quoting import plain
@@ -25,6 +26,7 @@ from rayscale.saved import raw, reading
 from rayscale.saved.launches import Launch
 from rayscale.saved.raw import LaunchError
 from rayscale.surroundings.during import Surroundings
+from rayscale.where import ANYWHERE, Where
 
 RECENT = 50  # runs that are searched for probes, the newest first: to read one takes some ms
 
@@ -39,6 +41,7 @@ class ProbeTiming(Timing):
     bytes_moved: int
     length: float | None  # of a task as intended, in seconds
     is_noisy: bool = False  # others used or took much of its CPUs
+    where: Where = ANYWHERE  # in a cluster
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,12 @@ class Subject:
 
     @property
     def fair_probes(self) -> tuple[ProbeTiming, ...]:
-        """The probes that had as many CPUs as they asked for."""
-        return tuple(one for one in self.probes if self.cores is None or one.cpus <= self.cores)
+        """The probes that had as many CPUs as they asked for, here or on other nodes."""
+        return tuple(
+            one
+            for one in self.probes
+            if self.cores is None or one.cpus <= self.cores or one.where.away
+        )
 
 
 def read(launches: Sequence[Launch]) -> Subject:
@@ -140,7 +147,8 @@ def _measured(name: str, saved: Sequence[raw.Benchmark]) -> MeasuredCase | Timin
             did = own.implementation, own.cpus, own.tasks, own.bytes_moved
             around = _noisiest([words(one.extra_info) for one in saved])
             is_noisy = around is not None and around.is_noisy
-            return ProbeTiming(own.overhead, seconds, rounds, *did, own.seconds, is_noisy)
+            there = where_of(own.placement, own.on_nodes)
+            return ProbeTiming(own.overhead, seconds, rounds, *did, own.seconds, is_noisy, there)
     if known := rllib_words(saved[0].extra_info):
         return RllibTiming(name, seconds, rounds, _parts([one.extra_info for one in saved], known))
     return Timing(name, seconds, rounds)

@@ -79,8 +79,10 @@ def timings(others: Sequence[Timing]) -> Table:
 def metg(lines: Sequence[Granularity]) -> Table:
     """Return how long a task must be, a row for each way of running: the shortest first."""
     cpus = sorted({line.cpus for line in lines})
-    found = {(line.way, line.cpus): line for line in lines}
-    ways = sorted(dict.fromkeys(line.way for line in lines), key=lambda way: _shortest(way, lines))
+    found = {(line.placed, line.cpus): line for line in lines}
+    ways = sorted(
+        dict.fromkeys(line.placed for line in lines), key=lambda way: _shortest(way, lines)
+    )
     return Table(
         "How long a task must be for half of the ideal, METG(50 %) [95 %]",
         ("way of running", *(count(number, "CPU") for number in cpus)),
@@ -90,7 +92,7 @@ def metg(lines: Sequence[Granularity]) -> Table:
 
 def _shortest(way: str, lines: Sequence[Granularity]) -> float:
     """Return by what a way is sorted: how long a task must be on the most CPUs, as far as known."""
-    most = max((line for line in lines if line.way == way), key=lambda line: line.cpus)
+    most = max((line for line in lines if line.placed == way), key=lambda line: line.cpus)
     if estimate := most.metg:
         return estimate.value
     found = most.crossing
@@ -104,20 +106,25 @@ def _metg(line: Granularity | None) -> str:
 
 
 def ray_costs(costs: Sequence[RayCosts]) -> Table:
-    """Return the cost model's terms, and how far it misses the calls that it was fitted to."""
+    """Return the cost model's terms, and how far it misses the calls that it was fitted to.
+
+    A line for each side of the network, where the run says on which its CPUs were.
+    """
+    placed = any(one.where.kind for one in costs)
     rows = [
-        (str(one.cpus), objects, *_terms(cost))
+        (str(one.cpus), *([one.where.label or "-"] if placed else []), objects, *_terms(cost))
         for one in costs
         for objects, cost in (("up to 100 KiB", one.inline), ("above", one.stored))
     ]
     return Table(
         "What Ray costs, fitted to calls that do nothing else",
         (
-            *("CPUs", "objects", "per call [95 %]", "per task [95 %]", "per MiB moved [95 %]"),
+            *("CPUs", *(["where"] if placed else []), "objects"),
+            *("per call [95 %]", "per task [95 %]", "per MiB moved [95 %]"),
             *("calls", "largest miss"),
         ),
         tuple(rows),
-        words=2,
+        words=3 if placed else 2,
     )
 
 
