@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +26,11 @@ NAME = "twin"  # of every host: a host name does not tell nodes apart
 
 def ip(*words: str) -> str:
     """Call iproute2; return what it says."""
-    done = subprocess.run(
-        ["ip", *words],  # noqa: S607 - the system's iproute2
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    return _called("ip", *words)
+
+
+def _called(*words: str) -> str:
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
     return done.stdout
 
 
@@ -46,10 +45,22 @@ def may_make_namespaces() -> bool:
     return made.returncode == 0
 
 
+NAMESPACES = may_make_namespaces()
 needs_namespaces = pytest.mark.skipif(
-    not may_make_namespaces(),
-    reason="nodes are network namespaces, which root makes with iproute2 and util-linux",
+    not NAMESPACES,
+    reason="clocks and traffic of nodes need network namespaces, which root makes with iproute2 "
+    "and util-linux; here the nodes of the other tests are raylets of one machine",
 )
+
+
+def may_delay() -> bool:
+    """Tell whether the kernel can delay what is sent: not each one has netem."""
+    if not NAMESPACES or shutil.which("tc") is None:
+        return False
+    with ExitStack() as stack:
+        name = _namespace(stack, f"probe-{os.getpid()}")
+        words = ("tc", "-n", name, "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
+        return subprocess.run(words, check=False, capture_output=True).returncode == 0
 
 
 @dataclass(frozen=True)
@@ -142,24 +153,41 @@ class Nodes:
     def run_pytest(self, *arguments: str, **variables: str) -> Run:
         """Run pytest in the project on the head, with its Ray cases on all nodes."""
         words = command(f"--rayscale-ray-address={self.address}", *arguments)
-        storage = tempfile.mkdtemp(dir=self.project)
-        with self.output.open("wb") as file:
-            done = subprocess.run(
-                self.nodes[0].inside([*words, f"--benchmark-storage={storage}"]),
-                cwd=self.project,
-                env=surroundings(HOME=str(self.folder), **TOKEN, **variables),
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                check=False,
-                timeout=PATIENCE,
-            )
-        saved = sorted(Path(storage).rglob("*.json"))
-        return Run(done.returncode, self.output.read_text(), saved)
+        return run_in(
+            self.project, self.folder, self.output, self.nodes[0].inside, words, variables
+        )
+
+
+def run_in(
+    project: Path,
+    folder: Path,
+    output: Path,
+    inside: Callable[[Sequence[str]], list[str]],
+    words: Sequence[str],
+    variables: Mapping[str, str],
+) -> Run:
+    """Run pytest by these *words* in *project*, *inside* a node whose home is *folder*."""
+    storage = tempfile.mkdtemp(dir=project)
+    with output.open("wb") as file:
+        done = subprocess.run(
+            inside([*words, f"--benchmark-storage={storage}"]),
+            cwd=project,
+            env=surroundings(HOME=str(folder), **TOKEN, **variables),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=PATIENCE,
+        )
+    return Run(done.returncode, output.read_text(), sorted(Path(storage).rglob("*.json")))
 
 
 @contextmanager
-def cluster(*ahead: int, cpus: int = 1) -> Iterator[Nodes]:
-    """Start Ray on nodes of so many CPUs, whose clocks are *ahead*; nothing of it is left."""
+def cluster(*ahead: int, cpus: int = 1, rate: str = "", delay: str = "") -> Iterator[Nodes]:
+    """Start Ray on nodes of so many CPUs, whose clocks are *ahead*; nothing of it is left.
+
+    Each node sends at most at a *rate*, such as "100mbit", and with a *delay*, such as "2ms", where
+    ``may_delay()``: in tc's words.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(short_folder())
         project = folder / "project"
@@ -169,6 +197,8 @@ def cluster(*ahead: int, cpus: int = 1) -> Iterator[Nodes]:
             _node(stack, switch, number, seconds, None if number == 1 else project)
             for number, seconds in enumerate(ahead, 1)
         ]
+        for node in nodes:
+            _limit(node, rate, delay)
         made = Nodes(nodes, folder, project)
         stack.callback(made.end)
         for node in nodes:
@@ -195,6 +225,19 @@ def _node(stack: ExitStack, switch: str, number: int, ahead: int, hidden: Path |
     # Ray finds its own address by the way to the world outside, which there is not.
     ip("-n", name, "route", "add", "default", "via", "10.9.8.254")
     return Node(name, address, ahead, hidden)
+
+
+def _limit(node: Node, rate: str, delay: str) -> None:
+    """Have *node* send more slowly, and later, where that is asked for.
+
+    A burst of 32 KiB: what is sent at once, and so faster, is less than the smallest object.
+    """
+    device = ("tc", "-n", node.name, "qdisc", "add", "dev", "eth0")
+    if delay:
+        _called(*device, "root", "handle", "1:", "netem", "delay", delay)
+    if rate:
+        at = ("parent", "1:") if delay else ("root",)
+        _called(*device, *at, "tbf", "rate", rate, "burst", "32kb", "latency", "50ms")
 
 
 def _namespace(stack: ExitStack, name: str) -> str:

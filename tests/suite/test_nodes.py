@@ -7,10 +7,11 @@ from contextlib import contextmanager
 import pytest
 
 from tests.clusters import wait_until
-from tests.nodes import Nodes, cluster, needs_namespaces
+from tests.nodes import NAMESPACES, Nodes, cluster, needs_namespaces
 from tests.projects import QUICK, Run, write
+from tests.raylets import Raylets, raylets
 
-pytestmark = needs_namespaces
+Several = Nodes | Raylets  # raylets of one machine where no namespaces may be made
 
 AHEAD = 5000  # seconds that the second node's clock is ahead of the first one's
 
@@ -75,15 +76,15 @@ def test_one(measure, size):
 
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
+def nodes() -> Iterator[Several]:
     """Return a cluster of two nodes, of one CPU and one host name each."""
-    with cluster(0, AHEAD) as started:
+    with cluster(0, AHEAD) if NAMESPACES else raylets(2) as started:
         write(started.project, PROJECT | {"test_lost.py": LINGER})
         yield started
 
 
 @pytest.fixture(scope="module")
-def timed(nodes: Nodes) -> Run:
+def timed(nodes: Several) -> Run:
     """Return a run of all cases, timed on one CPU and on two, which are on two nodes."""
     return nodes.run_pytest("test_far.py", "--benchmark-only", "--cpus=1,2", QUICK)
 
@@ -102,6 +103,7 @@ def test_cpus_of_two_nodes_are_proven(timed: Run) -> None:
     assert {name: info["nodes"] for name, info in on_ray.items()} == asked
 
 
+@needs_namespaces
 def test_clocks_of_two_nodes_are_put_right(timed: Run) -> None:
     """The times that two nodes note by clocks 5,000 s apart are all of the call that they are of.
 
@@ -125,7 +127,7 @@ def test_code_that_only_the_driver_has_reaches_both_nodes(timed: Run) -> None:
 
 
 @contextmanager
-def spoilt(nodes: Nodes, patience: int) -> Iterator[Future[Run]]:
+def spoilt(nodes: Several, patience: int) -> Iterator[Future[Run]]:
     """Run cases, and lose the second node while a case works on both; wait till that is said."""
     stage = nodes.folder / f"stage{patience}"
     stage.mkdir()
@@ -145,7 +147,7 @@ def spoilt(nodes: Nodes, patience: int) -> Iterator[Future[Run]]:
         yield run
 
 
-def test_case_that_lost_a_node_begins_again_when_its_cpus_are_back(nodes: Nodes) -> None:
+def test_case_that_lost_a_node_begins_again_when_its_cpus_are_back(nodes: Several) -> None:
     """It says what has happened and what it waits for; the run saves why it was repeated."""
     with spoilt(nodes, patience=60) as running:
         nodes.start(nodes.nodes[1])
@@ -157,7 +159,7 @@ def test_case_that_lost_a_node_begins_again_when_its_cpus_are_back(nodes: Nodes)
     assert "repeated" not in run.cases["linger-ray_blocks-cpus1-few"]["extra_info"]
 
 
-def test_case_whose_cpus_are_lost_for_good_fails_and_the_others_go_on(nodes: Nodes) -> None:
+def test_case_whose_cpus_are_lost_for_good_fails_and_the_others_go_on(nodes: Several) -> None:
     """What it lacks is said in one sentence; a case that needs no more than is left is timed."""
     with spoilt(nodes, patience=1) as running:
         run = running.result()
