@@ -166,6 +166,11 @@ class MeasuredCase(Words, frozen=True, kw_only=True, dict=True):
         return f"{self.kernel} on one CPU" if self.is_serial else f"{self.kernel} {self.way}"
 
     @property
+    def placed_size(self) -> str:
+        """Its size and how its CPUs were placed, where that was asked for, as 'small spread'."""
+        return f"{self.size} {self.placement}".rstrip()
+
+    @property
     def way(self) -> str:
         """How it was run, such as 'ray_blocks on 2 CPUs'."""
         proven = "" if self.cpus_proven else " (not proven)"
@@ -245,16 +250,17 @@ def blocks(cases: Sequence[MeasuredCase]) -> list[list[MeasuredCase]]:
     grouped: dict[tuple[str, str, int], list[MeasuredCase]] = {}
     for case in cases:
         grouped.setdefault((case.problem, case.size, case.process), []).append(case)
-    return [own for block in grouped.values() for own in _by_placement(block)]
+    return [own for block in grouped.values() for own in by_placement(block)]
 
 
-def _by_placement(block: Sequence[MeasuredCase]) -> Iterator[list[MeasuredCase]]:
-    for placement in dict.fromkeys(case.placement for case in block if case.placement) or [""]:
+def by_placement(cases: Sequence[MeasuredCase]) -> Iterator[list[MeasuredCase]]:
+    """Return the cases of each placement of CPUs; those that have none are among all of them."""
+    for placement in dict.fromkeys(case.placement for case in cases if case.placement) or [""]:
         yield [
             case
             if case.placement == placement
             else msgspec.structs.replace(case, placement=placement)
-            for case in block
+            for case in cases
             if case.placement in ("", placement)
         ]
 

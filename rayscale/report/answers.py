@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rayscale.measured import MeasuredCase, largest
 from rayscale.report import fastest
 from rayscale.suite.gain import Block, cost
-from rayscale.suite.sentences import chosen, cost_in_words, gained
+from rayscale.suite.sentences import PLACED, chosen, cost_in_words, gained
 
 NOTHING = "This run has no Ray case beside a serial one: it cannot tell whether Ray pays."
 
@@ -40,4 +40,5 @@ def _where(case: MeasuredCase) -> str:
     """Return the problem and size as the beginning of a sentence."""
     problem = case.problem.replace("_", " ").capitalize()
     shape = "x".join(map(str, case.shape))
-    return f"{problem} of {shape} ({case.size})" if shape else f"{problem}, {case.size}"
+    size = ", ".join(filter(None, (case.size, PLACED.get(case.placement))))
+    return f"{problem} of {shape} ({size})" if shape else f"{problem}, {size}"

@@ -1,6 +1,6 @@
 """Which cases of a run others can be predicted from, and why not from the others."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +13,7 @@ from rayscale.report.tariff import FEWEST_ROUNDS, TASKS, TariffError, tariff
 from rayscale.saved.launches import Launch
 from rayscale.suite.gain import Block
 from rayscale.text import count, digits
-from rayscale.where import Kind
+from rayscale.where import ANYWHERE, Kind
 
 # Times as long as serially, or as short, may a row take in tasks.  On two busy cores it was up to
 # 2.2 times; a vectorised kernel of 100 points a row takes 40 times as long row by row.
@@ -58,13 +58,31 @@ def bases(subject: Subject, kept: Sequence[Launch], *, noisy: bool = False) -> B
     UnpredictableError where nothing can be predicted.
     """
     own = partial(_of_block, sources=_sources(subject, kept), noisy=noisy)
-    lines = [one for block in blocks(subject.cases) for one in own(block) if isinstance(one, Line)]
-    shown = [one for block in largest(subject.cases) for one in own(block)]
+    tried = _each_once(one for block in blocks(subject.cases) for one in own(block))
+    lines = [one for one in tried if isinstance(one, Line)]
+    shown = _each_once(one for block in largest(subject.cases) for one in own(block))
     refused = tuple(one for one in shown if isinstance(one, Refused))
     if len(refused) == len(shown):
         raise UnpredictableError(_nothing(refused))
     predicted = [_with_misses(one, lines) for one in shown if isinstance(one, Line)]
     return Bases(tuple(predicted), refused)
+
+
+def _each_once(found: Iterable[Line | Refused]) -> list[Line | Refused]:
+    """Return what was *found* without what is in the blocks of two placements.
+
+    Of a line that with the most cases.  CPUs of one node are there however they were to be placed.
+    """
+    kept: dict[object, Line | Refused] = {}
+    for one in found:
+        if isinstance(one, Refused):
+            kept.setdefault(one, one)
+            continue
+        key = one.name, one.serial.process, one.way
+        other = kept.get(key)
+        if not isinstance(other, Line) or len(other.cases) < len(one.cases):
+            kept[key] = one
+    return list(kept.values())
 
 
 def _with_misses(line: Line, lines: Sequence[Line]) -> Line:
@@ -117,13 +135,13 @@ def _source(place: Place, subject: Subject, probed: Subject, alike: Between) -> 
     own = [one for one in tasks if one.where.key == place]
     cases = [one for one in subject.cases if one.where.key == place]
     cores = subject.cores or max(one.cpus for one in probed.probes)
-    if is_away := any(one.where.away for one in own):  # then CPUs are not this machine's alone
+    if place != ANYWHERE.key:  # then CPUs are not this machine's, or not all of them
         fair = (one.cpus for one in cases if not one.oversubscribed)
-        cores = max(cores, *(one.cpus for one in own), *fair)
+        cores = max(*(one.cpus for one in own), *fair, 1)
     costs = tariff([one for one in own if one.cpus <= cores])
     most = max((one for one in own if one.cpus == costs.most), key=lambda one: one.where.share)
     serial = [one for one in probed.probes if one.implementation != TASKS]
-    shared = 1 if is_away else cores
+    shared = 1 if any(one.where.away for one in own) else cores
     misses = Misses(missed_probes([*serial, *own], costs, cores, shared), ())
     seen = (case.surroundings.outside or 0.0 for case in subject.cases if case.surroundings)
     load = max(seen, default=0.0)

@@ -211,7 +211,7 @@ def _costs(subject: Subject, overhead: Overhead) -> Section:
     if not overhead.costs:
         return Section("")
     predicted = [
-        tables.predictions(f"{block[0].problem} {block[0].size}", found)
+        tables.predictions(f"{block[0].problem} {block[0].placed_size}", found)
         for block in blocks(subject.cases)
         if (found := costs.predictions(block, overhead.costs))
     ]
@@ -252,7 +252,7 @@ def _laws(subject: Subject) -> Section:
 def _spreads(subject: Subject) -> Iterator[Chart]:
     for block in blocks(subject.cases):
         own = [Timing(case.name, case.seconds, case.n) for case in block]
-        if chart := spread(f"{block[0].problem} {block[0].size}", own, subject.unit):
+        if chart := spread(f"{block[0].problem} {block[0].placed_size}", own, subject.unit):
             yield replace(chart, caption=chart.caption + noise(block))
     if chart := spread("other timings", subject.others, subject.unit):
         yield chart

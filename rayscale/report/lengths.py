@@ -65,7 +65,7 @@ def sections(cases: Sequence[MeasuredCase], looks: Palette) -> Iterator[Section]
 def speed_ups(rows: Rows, looks: Palette) -> Chart:
     """Return how many times as fast as serial each way is, over the length of a row."""
     return Chart(
-        slug("length", rows.problem, rows.kernel, str(rows.number)),
+        slug("length", *(f"{rows.problem} {rows.kernel} {rows.number} {rows.placement}".split())),
         f"Speed-up against the length of {article(rows.row)}: {rows.name}",
         f"Look where a line crosses the dotted 1, which is serial: {article(rows.row)} that is "
         "longer pays. It crosses in the shaded part, between two lengths whose intervals are on "

@@ -99,7 +99,7 @@ def _way(history: CaseHistory) -> str:
     case = history.case
     if case.implementation in (None, "serial"):
         return case.implementation or case.label
-    return f"{case.implementation} cpus{case.cpus}"
+    return f"{case.implementation} cpus{case.cpus} {case.placement}".rstrip()
 
 
 def _paint(axes: Axes, shown: Sequence[CaseHistory], found: Verdicts, looks: Palette) -> None:

@@ -22,7 +22,7 @@ def phases(block: Sequence[MeasuredCase]) -> Chart | None:
     noted = with_phases[:ROWS]
     if not noted:
         return None
-    what = f"{noted[0].problem} {noted[0].size}"
+    what = f"{noted[0].problem} {noted[0].placed_size}"
     return Chart(
         slug("phases", what),
         f"Where the time goes: {what}",

@@ -48,12 +48,18 @@ class Rows:
     kernel: str
     number: int
     row: str  # what a row is called
+    placement: str  # of CPUs on the nodes of a cluster, where one was asked for
     lines: tuple[Line, ...]
 
     @property
     def name(self) -> str:
-        """The problem, the kernel, and how many rows."""
-        return f"{self.problem} {self.kernel}, {count(self.number, self.row)}"
+        """The problem, the kernel, how many rows, and how CPUs were placed."""
+        return f"{self.problem} {self.kernel}, {self.how_many}"
+
+    @property
+    def how_many(self) -> str:
+        """How many rows, and how CPUs were placed."""
+        return f"{count(self.number, self.row)} {self.placement}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -77,12 +83,13 @@ def by_length(cases: Block) -> list[Rows]:
 
     Of one problem, or of variants of it: those whose names begin with its name and "_".
     """
-    groups: dict[tuple[str, str, int, str], list[_Point]] = {}
+    groups: dict[tuple[str, str, int, str, str], list[_Point]] = {}
     problems = {case.problem for case in cases}
     for block in blocks(cases):
         for point in _points(block):
             case = point.case
-            key = _family(case.problem, problems), case.kernel, case.rows or 0, case.row
+            alike = case.kernel, case.rows or 0, case.row, case.placement
+            key = (_family(case.problem, problems), *alike)
             groups.setdefault(key, []).append(point)
     found = [Rows(*key, tuple(_lines(points))) for key, points in groups.items()]
     return [one for one in found if one.lines]
@@ -129,9 +136,8 @@ def said(cases: Block) -> Iterator[str]:
 def sentence(rows: Rows) -> str:
     """Return from which length of a row on each way is faster than serial, as far as known."""
     known = "; ".join(f"{_way(line)} {line.break_even.words}" for line in rows.lines)
-    number = count(rows.number, rows.row)
     return (
-        f"{_where(rows.problem, rows.kernel)}, {number}, by what {article(rows.row)} takes "
+        f"{_where(rows.problem, rows.kernel)}, {rows.how_many}, by what {article(rows.row)} takes "
         f"serially: {known}."
     )
 
@@ -214,8 +220,8 @@ def additions_in_words(block: Block) -> Iterator[str]:
                 f"{one.figure} (n={one.case.n}) with {one.case.implementation}" for one in known
             )
             yield (
-                f"{_where(case.problem, kernel)}, {case.size}, {count(most, 'CPU')}: beside its "
-                f"share of the work, {share}, {article(case.row)} costs {', '.join(said)}."
+                f"{_where(case.problem, kernel)}, {case.placed_size}, {count(most, 'CPU')}: beside "
+                f"its share of the work, {share}, {article(case.row)} costs {', '.join(said)}."
             )
 
 

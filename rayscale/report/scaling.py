@@ -6,6 +6,7 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
 
+from rayscale.measured import by_placement
 from rayscale.report.break_even import BreakEven, break_even, lines, points_tell, sizes
 from rayscale.report.drawing import (
     FAINT,
@@ -35,7 +36,7 @@ def speed_ups(block: Block, cores: int | None, looks: Palette) -> Iterator[Chart
         gains = [one for case in rays if (one := gain(case, block))]
         if not gains:
             continue
-        what = f"{block[0].problem} {kernel} {block[0].size}"
+        what = f"{block[0].problem} {kernel} {block[0].placed_size}"
         yield Chart(
             slug("speed-up", what),
             f"Speed-up: {what}",
@@ -103,17 +104,28 @@ def _paint_line(axes: Axes, way: str, gains: Sequence[Gain], looks: Palette, asi
 
 
 def times_by_size(cases: Block, looks: Palette) -> Iterator[Chart]:
-    """Return, for each kernel measured at several sizes, its times against the size."""
-    for problem, kernel in dict.fromkeys((case.problem, case.kernel) for case in cases):
-        own = lines([case for case in cases if (case.problem, case.kernel) == (problem, kernel)])
+    """Return, for each kernel measured at several sizes, its times against the size.
+
+    In a cluster, for each placement of CPUs.
+    """
+    kernels = dict.fromkeys((case.problem, case.kernel) for case in cases)
+    for problem, kernel in kernels:
+        alike = [case for case in cases if (case.problem, case.kernel) == (problem, kernel)]
+        yield from _times_of_kernel(alike, looks)
+
+
+def _times_of_kernel(cases: Block, looks: Palette) -> Iterator[Chart]:
+    for placed in by_placement(cases):
+        own = lines(placed)
+        what = f"{placed[0].problem} {placed[0].kernel} {placed[0].placement}".rstrip()
         shown = [case for line in own.values() for case in line]
         if len(own) < 2 or len(sizes(shown)) < 2:
             continue
         serial = own.get("serial", [])
         even = {way: break_even(serial, line) for way, line in own.items() if way != "serial"}
         yield Chart(
-            slug("size", problem, kernel),
-            f"Time against size: {problem} {kernel}",
+            slug("size", *what.split()),
+            f"Time against size: {what}",
             (_crossings(even) if serial else "There is no serial case to compare with.")
             + noise(shown),
             "; ".join(f"{one.name} takes {duration(one.median)} for {one.size}" for one in shown),

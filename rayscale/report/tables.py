@@ -189,7 +189,7 @@ def _scaling_lines(subject: Subject) -> dict[tuple[str, ...], list[Gain]]:
         for case in sorted(block, key=lambda case: case.cpus):
             over_serial = None if case.is_serial or case.oversubscribed else gain(case, block)
             if over_serial:
-                key = case.problem, case.kernel, case.implementation, case.size
+                key = case.problem, case.kernel, case.implementation, case.placed_size
                 lines.setdefault(key, []).append(over_serial)
     return {key: line for key, line in lines.items() if line[-1].case.cpus > 1}
 

@@ -35,6 +35,7 @@ class CaseMedian(msgspec.Struct, frozen=True):
     is_overhead: bool = False  # it times Ray's own cost, which varies too much to be compared
     timer: str | None = None  # the clock's name; None where the file does not say it
     collects: bool | None = None  # whether the garbage collector was on
+    placement: str = ""  # of its CPUs on the nodes of a cluster, where one was asked for
 
     @property
     def label(self) -> str:
@@ -163,6 +164,7 @@ def _case(saved: raw.Benchmark, control: float | None, form: int) -> CaseMedian:
         case,
         problem=own.problem,
         kernel=own.kernel,
+        placement=own.placement,
         implementation=own.implementation,
         cpus=own.cpus,
         size=own.size,

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from rayscale.measured import MeasuredCase
+from rayscale.measured import MeasuredCase, OnNode
 from rayscale.report import bandwidth, contents, costs, network, page, tables
 from rayscale.report.bases import Bases, UnpredictableError, bases
 from rayscale.report.granularity import granularities, sentences
@@ -24,8 +24,8 @@ from tests.report.records import probe as saved_probe
 from tests.report.test_report import cases as saved_cases
 from tests.report.test_report import probes as saved_probes
 
-HOME = Where("pack", (2,), 0)
-AWAY = Where("pack", (2,), 2)
+HOME = Where("", (2,), 0)
+AWAY = Where("", (2,), 2)
 ACROSS = Where("spread", (1, 1), 1)
 SPEED = 10e6  # bytes a second of the made-up network
 TASK = 2e-3  # seconds that a task takes more on another node
@@ -59,8 +59,14 @@ def far(probes: tuple[ProbeTiming, ...], where: Where, part: float = 1.0) -> lis
 
 def elsewhere(one: MeasuredCase, where: Where, more: float = 0.0) -> MeasuredCase:
     """Return a case as of CPUs there, whose calls took *more* seconds for it."""
-    words = {"placement": where.placement, "nodes": where.nodes, "away": where.away}
+    home = where.away < sum(where.nodes)  # the last of its nodes is the driver's
     seconds = tuple(each + more for each in one.seconds)
+    nodes = tuple(
+        OnNode(str(place), cpus, place < len(where.nodes) - home, "Xeon", 0, 1, "glibc", 0.0)
+        for place, cpus in enumerate(where.nodes)
+    )
+    placement = "spread" if len(where.nodes) > 1 else "pack"
+    words = {"placement": placement, "on_nodes": nodes}
     return msgspec.structs.replace(one, **words, seconds=seconds)
 
 
@@ -109,8 +115,8 @@ def test_costs_of_two_sides_of_the_network_are_not_mixed() -> None:
     assert shown.headings[1] == "where"
     assert [row[1] for row in shown.rows[::2]] == [HOME.label, AWAY.label]
     said = list(costs.sentences([here, there]))
-    assert said[1].startswith("On 2 CPUs packed on the driver's node, with objects above 100 KiB")
-    assert said[3].startswith("On 2 CPUs packed on other nodes, with objects above 100 KiB")
+    assert said[1].startswith("On 2 CPUs on the driver's node, with objects above 100 KiB")
+    assert said[3].startswith("On 2 CPUs on another node, with objects above 100 KiB")
 
 
 def test_model_of_one_side_does_not_explain_cases_of_the_other() -> None:
@@ -133,7 +139,7 @@ def test_lengths_of_tasks_are_told_for_each_place() -> None:
         seconds = tuple(10 * (length + each) * (1 + step) for step in np.linspace(0, 0.01, 9))
         return ProbeTiming("task_length", seconds, 9, way, 1, 10, 0, length, where=where)
 
-    one, other = Where("spread", (1,), 0), Where("spread", (1,), 1)
+    one, other = Where("", (1,), 0), Where("", (1,), 1)
     probes = [timed("serial", length, 0.0, ANYWHERE) for length in lengths]
     probes += [timed("ray_per_row", length, 1e-3, one) for length in lengths]
     probes += [timed("ray_per_row", length, 1e-2, other) for length in lengths]
@@ -142,8 +148,8 @@ def test_lengths_of_tasks_are_told_for_each_place() -> None:
     assert there.metg is not None
     assert there.metg.value > 5 * here.metg.value
     (said,) = sentences([here, there])
-    assert "on 1 CPU spread on the driver's node" in said
-    assert "on 1 CPU spread on other nodes" in said
+    assert "on 1 CPU on the driver's node" in said
+    assert "on 1 CPU on another node" in said
     assert len(tables.metg([here, there]).rows) == 2
 
 
@@ -156,7 +162,7 @@ def test_speed_of_the_network_is_that_of_all_bytes_where_all_cross() -> None:
         nbytes / (nbytes / SPEED + 4 * TASK)
     )
     said = " ".join(network.sentences([far_away]))
-    assert "On 2 CPUs packed on other nodes, beside as many on the driver's node: " in said
+    assert "On 2 CPUs on another node, beside as many on the driver's node: " in said
     assert "an empty task takes 2.00 ms [2.00 ms, 2.00 ms] more (n=9)" in said
     assert "moved in at 9.98 MB/s [9.98, 9.98] and out at 9.98 MB/s" in said
 
@@ -182,7 +188,7 @@ def test_network_without_a_comparison_is_not_told() -> None:
     there = [one for one in run.probes if one.where == AWAY]
     (said,) = network.sentences(network.networks(there))
     assert said == (
-        "What the network costs on 2 CPUs packed on other nodes cannot be told: no overhead case "
+        "What the network costs on 2 CPUs on another node cannot be told: no overhead case "
         "had as many CPUs on the driver's node."
     )
 
@@ -210,11 +216,11 @@ def test_cut_needs_the_bandwidth_that_moves_its_bytes_in_the_time_saved() -> Non
 def test_each_placement_is_predicted_by_its_own_costs() -> None:
     """Per row, 200 tasks cost 0.5 ms each on one node; with one CPU of two away 1 ms more."""
     lines = by_place(cluster(HOME, ACROSS))
-    packed, spread = lines["ray_per_row", "pack"], lines["ray_per_row", "spread"]
+    packed, spread = lines["ray_per_row", ""], lines["ray_per_row", "spread"]
     assert packed.call(2, ROWS).ray == pytest.approx(ROWS * FEED, rel=1e-2)
     assert spread.call(2, ROWS).ray == pytest.approx(ROWS * (FEED + TASK / 2), rel=1e-2)
     shown = render(found(cluster(HOME, ACROSS)), Asked((4,), ()), "text", 200)
-    assert "naps nap many, packed on the driver's node, 200 rows: 4 CPUs would make it" in shown
+    assert "naps nap many, on the driver's node, 200 rows: 4 CPUs would make it" in shown
     assert "naps nap many, spread across nodes, 200 rows: 4 CPUs would make it" in shown
 
 
@@ -266,16 +272,32 @@ def _with_nodes(record: dict[str, Any]) -> dict[str, Any]:
     return record | {"extra_info": record["extra_info"] | {"nodes": 1}}
 
 
+def test_case_on_one_cpu_is_predicted_once() -> None:
+    """It has no placement, and stands beside those of each: packed ones, and spread ones."""
+    run = cluster(HOME, ACROSS)
+    one = elsewhere(msgspec.structs.replace(run.cases[1], cpus=1), Where("", (1,), 0), 2.0)
+    unplaced = msgspec.structs.replace(one, placement="")
+    lines = found(replace(run, cases=(*run.cases, unplaced))).lines
+    names = [(line.name, line.way) for line in lines]
+    assert len(names) == len(set(names))
+    assert {
+        case.cpus
+        for line in lines
+        if line.way == one.implementation
+        for case in line.cases
+        if not line.where.away
+    } == {1, 2}
+
+
 def test_page_of_a_cluster_has_a_section_on_the_network(save: Callable[..., Path]) -> None:
     """Its figures, and which cut pays from which bandwidth on, from the saved words alone."""
-    there = {"placement": "pack", "away": 0}
-    across = {"placement": "spread", "nodes": [1, 1], "away": 1}
+    there, across = {"placement": "pack"}, {"placement": "spread"}
     probes, rays = _rays(saved_probes() + _bytes_out()), _rays(saved_cases())
     records = [
         *(one for one in saved_cases() + saved_probes() if "serial" in one["name"]),
         *(_placed(one, there) for one in probes + rays),
-        *(_placed(one, across, 1.5) for one in probes),
-        *(_placed(one, across) for one in rays),
+        *(_placed(one, across, 1.5) for one in probes if one["extra_info"]["cpus"] > 1),
+        *(_placed(one, across) for one in rays if one["extra_info"]["cpus"] > 1),
     ]
     launch = read_launch(save({}, name="run", benchmarks=records))
     shown = page.as_markdown(contents.contents(read([launch]), [launch]))
@@ -299,11 +321,16 @@ def _bytes_out() -> list[dict[str, Any]]:
 def _placed(record: dict[str, Any], words: dict[str, Any], longer: float = 1.0) -> dict[str, Any]:
     """Return a saved *record* as of CPUs that *words* say of, whose calls took *longer*."""
     info, stats = record["extra_info"], record["stats"]
-    nodes = [info["cpus"]] if info["cpus"] == 1 or not words["away"] else words["nodes"]
-    away = 0 if len(nodes) == 1 else words["away"]
+    cpus = info["cpus"]
+    each = (
+        [(1, False), (1, True)] if words["placement"] == "spread" and cpus > 1 else [(cpus, False)]
+    )
+    own = {"cpu": "Xeon", "niceness": 0, "blas_threads": 1, "allocator": "glibc", "load": 0.5}
+    on_nodes = [own | {"node": str(away), "cpus": here, "away": away} for here, away in each]
+    placed = {"on_nodes": on_nodes} | (words if cpus > 1 else {})
     seconds = [longer * one for one in stats["data"]]
     return record | {
-        "extra_info": info | words | {"nodes": nodes, "away": away},
+        "extra_info": info | placed,
         "name": f"{record['name']}-{words['placement']}",
         "fullname": f"{record['fullname']}-{words['placement']}",
         "stats": stats
