@@ -46,7 +46,7 @@ class Where(NamedTuple):
     @property
     def share(self) -> float:
         """The share of the CPUs that were on another node than the driver; 0 if not known."""
-        return self.away / sum(self.nodes) if self.nodes else 0.0
+        return self.away / max(1, sum(self.nodes))
 
 
 ANYWHERE = Where()

@@ -182,11 +182,13 @@ def run_in(
 
 
 @contextmanager
-def cluster(*ahead: int, cpus: int = 1, rate: str = "", delay: str = "") -> Iterator[Nodes]:
+def cluster(
+    *ahead: int, cpus: int = 1, at_head: int | None = None, rate: str = "", delay: str = ""
+) -> Iterator[Nodes]:
     """Start Ray on nodes of so many CPUs, whose clocks are *ahead*; nothing of it is left.
 
-    Each node sends at most at a *rate*, such as "100mbit", and with a *delay*, such as "2ms", where
-    ``may_delay()``: in tc's words.
+    The head may have another number *at_head*.  Each node sends at most at a *rate*, such as
+    "100mbit", and, where ``may_delay()``, with a *delay*, such as "20ms": in tc's words.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(short_folder())
@@ -202,7 +204,7 @@ def cluster(*ahead: int, cpus: int = 1, rate: str = "", delay: str = "") -> Iter
         made = Nodes(nodes, folder, project)
         stack.callback(made.end)
         for node in nodes:
-            made.start(node, cpus)
+            made.start(node, cpus if at_head is None or node is not nodes[0] else at_head)
         yield made
 
 
@@ -236,7 +238,7 @@ def _limit(node: Node, rate: str, delay: str) -> None:
     if delay:
         _called(*device, "root", "handle", "1:", "netem", "delay", delay)
     if rate:
-        at = ("parent", "1:") if delay else ("root",)
+        at = ("parent", "1:1") if delay else ("root",)
         _called(*device, *at, "tbf", "rate", rate, "burst", "32kb", "latency", "50ms")
 
 

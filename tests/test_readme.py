@@ -28,8 +28,13 @@ TABLE = "moving_average small (100 x 100)"
 CHART = "speed-up-moving_average-loop-small"
 MARKS = "<!-- report: begin -->\n", "<!-- report: end -->\n"
 
-# Options that the manual names of other programs: of ray start and of pytest-benchmark's command.
-OF_OTHERS = {"--head", "--port", "--address", "--storage", "--columns", "--cov"}
+# Options that the manual names of other programs: Ray's, pytest-benchmark's, Slurm's, hostname.
+OF_OTHERS = {
+    *("--head", "--port", "--address", "--node-ip-address", "--num-cpus", "--min-nodes"),
+    *("--generate", "--help", "--storage", "--columns", "--cov"),
+    *("--nodes", "--tasks-per-node", "--cpus-per-task", "--exclusive", "--time", "--ntasks"),
+    "--ip-address",
+}
 
 
 def text_of(name: str) -> str:

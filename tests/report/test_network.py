@@ -300,10 +300,13 @@ def test_page_of_a_cluster_has_a_section_on_the_network(save: Callable[..., Path
         *(_placed(one, across) for one in rays if one["extra_info"]["cpus"] > 1),
     ]
     launch = read_launch(save({}, name="run", benchmarks=records))
-    shown = page.as_markdown(contents.contents(read([launch]), [launch]))
+    report = contents.contents(read([launch]), [launch])
+    shown = page.as_markdown(report)
     assert "## What does the network cost?" in shown
     assert "On 2 CPUs spread across nodes, beside as many on the driver's node: an empty" in shown
     assert "if all 16.0 MB of a call cross the network, Ray pays in blocks on 2 CPUs from" in shown
+    names = [chart.name for section in report.sections for chart in section.charts]
+    assert len(names) == len(set(names))  # of two placements there are two of each
 
 
 def _rays(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
