@@ -113,6 +113,7 @@ class ProbeWords(msgspec.Struct, frozen=True):
     tasks: Amount
     bytes_moved: Amount
     seconds: Seconds | None = None  # the intended length of a task
+    bytes_away: Amount | None = None  # of those moved, to and from other nodes; None: not known
     surroundings: Surroundings | None = None
     placement: str = ""
     on_nodes: tuple[OnNode, ...] = ()

@@ -13,10 +13,11 @@ from rayscale.where import Where
 MB = 1e6  # bytes: the unit in which networks are sold, and not a MiB
 NOTE = (
     "Each line compares the same overhead cases, those of the most tasks and of the most bytes, "
-    "with CPUs on other nodes and with as many on the driver's node. A speed is of all bytes that "
-    "are moved, over what moving them takes longer. Where all CPUs are on other nodes all bytes "
-    "cross the network, so it is the network's, with all that Ray does for it. Where a part of "
-    "them is, only a part crosses, and the network is slower than that. 1 Gbit/s is 125 MB/s."
+    "with CPUs on other nodes and with as many on the driver's node. Tasks that move bytes are "
+    "bound to the CPUs in turn, so it is known which bytes cross the network. A speed is of these, "
+    "over what the call takes longer: the network's, with all that Ray does for it. Tasks that are "
+    "not bound may cross it less: where it is slow Ray gives the driver's own node more of them. "
+    "1 Gbit/s is 125 MB/s."
 )
 
 
@@ -27,7 +28,7 @@ class More:
     seconds: float
     interval: Interval | None  # 95 %; None where there are too few rounds
     tasks: int
-    nbytes: int
+    nbytes: int  # that cross the network; 0 where that is not known
     n: int
 
     @property
@@ -41,7 +42,9 @@ class More:
 
     @property
     def speed(self) -> str:
-        """At how many bytes a second they are moved beyond what that takes anyway, in words."""
+        """At how many bytes a second they cross the network, in words."""
+        if not self.nbytes:
+            return "-"
         if self.interval is None:
             return f"{megabytes(self.nbytes / self.seconds)} ~" if self.seconds > 0 else "~"
         low, high = self.interval
@@ -109,7 +112,7 @@ def _more(name: str, near: Sequence[ProbeTiming], far: Sequence[ProbeTiming]) ->
         largest.median - other.median,
         interval,
         largest.tasks,
-        largest.bytes_moved,
+        largest.bytes_away or 0,
         min(largest.n, other.n),
     )
 
@@ -135,12 +138,10 @@ def _empty(one: Network) -> str:
 
 
 def _moved(one: Network) -> str:
-    if one.given is None or one.taken is None:
+    if not (one.given and one.taken and one.given.nbytes and one.taken.nbytes):
         return ""
     n = min(one.given.n, one.taken.n)
-    return (
-        f"bytes are moved in at {one.given.speed} and out at {one.taken.speed} beyond that (n={n})"
-    )
+    return f"bytes cross the network at {one.given.speed} in, {one.taken.speed} out (n={n})"
 
 
 def table(found: Sequence[Network]) -> Table:

@@ -42,6 +42,7 @@ class ProbeTiming(Timing):
     length: float | None  # of a task as intended, in seconds
     is_noisy: bool = False  # others used or took much of its CPUs
     where: Where = ANYWHERE  # in a cluster
+    bytes_away: int | None = None  # of those moved, that crossed the network; None: not known
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,8 @@ def _measured(name: str, saved: Sequence[raw.Benchmark]) -> MeasuredCase | Timin
             did = own.implementation, own.cpus, own.tasks, own.bytes_moved
             around = _noisiest([words(one.extra_info) for one in saved])
             is_noisy = around is not None and around.is_noisy
-            there = where_of(own.placement, own.on_nodes)
-            return ProbeTiming(own.overhead, seconds, rounds, *did, own.seconds, is_noisy, there)
+            there = where_of(own.placement, own.on_nodes), own.bytes_away
+            return ProbeTiming(own.overhead, seconds, rounds, *did, own.seconds, is_noisy, *there)
     if known := rllib_words(saved[0].extra_info):
         return RllibTiming(name, seconds, rounds, _parts([one.extra_info for one in saved], known))
     return Timing(name, seconds, rounds)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 PACK, SPREAD = "pack", "spread"
 PLACEMENTS = (PACK, SPREAD)
 ANYHOW = ""  # not asked for: Ray packs them as well as it can
+ON_ONE_NODE = "STRICT_PACK"  # Ray's word
 
 
 def nodes_wanted(placement: str, cpus: int, totals: Sequence[int]) -> int:
@@ -32,8 +33,10 @@ def strategy(placement: str, cpus: int, totals: Sequence[int]) -> str:
 
     >>> strategy("pack", 2, [2, 2]), strategy("pack", 3, [2, 2]), strategy("spread", 2, [2, 2])
     ('STRICT_PACK', 'PACK', 'STRICT_SPREAD')
+    >>> strategy("", 1, [2, 2]), strategy("", 2, [2, 2])
+    ('STRICT_PACK', 'PACK')
     """
     wanted = nodes_wanted(placement, cpus, totals)
     if placement == SPREAD:
         return "STRICT_SPREAD" if wanted == cpus else "SPREAD"
-    return "STRICT_PACK" if placement == PACK and wanted == 1 else "PACK"
+    return ON_ONE_NODE if wanted == 1 and (placement == PACK or cpus == 1) else "PACK"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rayscale.suite.environment import own_node
 from rayscale.suite.ways import in_group
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ def nodes_of(group: "PlacementGroup") -> Nodes:
         return ONE
     nodes = placement_group_table(group)["bundles_to_node_id"]
     return tuple(nodes[bundle] for bundle in range(group.bundle_count))
+
+
+def share_away(nodes: Nodes, tasks: int) -> float | None:
+    """Return the share of so many *tasks*, on CPUs of *nodes* in turn, on others than the driver's.
+
+    None if the cluster has one node.
+    """
+    if not nodes:
+        return None
+    here = own_node()
+    return sum(nodes[task % len(nodes)] != here for task in range(tasks)) / tasks
 
 
 def on_granted(group: "PlacementGroup | None", nodes: Nodes, cpus: int) -> list[Any]:

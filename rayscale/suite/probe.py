@@ -15,6 +15,7 @@ from _pytest.mark import ParameterSet  # pytest.param makes these, and gives the
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from rayscale.suite import placing
 from rayscale.suite.actors import ray_actors, ray_shared
 from rayscale.suite.attempts import Attempts
 from rayscale.suite.cluster import SessionCluster
@@ -24,7 +25,7 @@ from rayscale.suite.parameters import placed_as
 from rayscale.suite.pools import joblib, process_pool, ray_pool, thread_pool
 from rayscale.suite.stage import needs, on_stage, placed
 from rayscale.suite.tuning import tune, tune_reused
-from rayscale.suite.ways import Kernel, ray_per_row, serial
+from rayscale.suite.ways import Kernel, ray_per_row, ray_per_row_in_turn, serial
 
 Rows = NDArray[Any]
 
@@ -57,6 +58,7 @@ LENGTHS = {
 }
 TASKS = (1, 10, 100, 300)
 NBYTES = {"1KiB": 2**10, "96KiB": 96 * 2**10, "104KiB": 104 * 2**10, "1MiB": 2**20, "8MiB": 2**23}
+MOVING = ("bytes_in", "bytes_out")  # probes whose tasks are bound to CPUs, on several nodes
 AMOUNTS = "__rayscale_amounts__"  # where a probe's test keeps what it goes through, and its ways
 
 
@@ -134,7 +136,7 @@ class Probe:
 
     def _time(self, kernel: Kernel, rows: Rows, known: Mapping[str, float]) -> None:
         __tracebackhide__ = True
-        with self._set_up(kernel, len(rows)) as (run, workers):
+        with self._set_up(kernel, len(rows)) as (run, workers, share):
 
             def call() -> Rows:
                 result: Rows = run(kernel, rows)
@@ -151,6 +153,11 @@ class Probe:
             cpus=self.cpus,
             tasks=len(rows),
             bytes_moved=rows.nbytes + result.nbytes,
+            **(
+                {}
+                if share is None
+                else {"bytes_away": round(share * (rows.nbytes + result.nbytes))}
+            ),
             **where,
             **known,
         )
@@ -158,13 +165,23 @@ class Probe:
     @contextmanager
     def _set_up(
         self, kernel: Kernel, tasks: int
-    ) -> Iterator[tuple[Callable[..., Rows], Sequence[Conditions]]]:
-        """Have the CPUs stand ready, and give what runs a kernel there, in so many *tasks*."""
+    ) -> Iterator[tuple[Callable[..., Rows], Sequence[Conditions], float | None]]:
+        """Have the CPUs stand ready, and give what runs a kernel there, in so many *tasks*.
+
+        With it the share of the tasks that are on another node than this process; None where that
+        is up to Ray, or the cluster has one node.
+        """
         way = partial(WAYS[self.implementation], cpus=self.cpus)
         if self.implementation in PEERS:
             way = partial(way, blocks=tasks)
         with on_stage(way, self.cluster, self.cpus, self.placement, [kernel]) as stage:
-            yield partial(way, place=stage.place), stage.workers
+            share = None
+            if self.name in MOVING and self.implementation in RAYS_TASKS:
+                nodes = placing.nodes_of(stage.place)
+                if len(set(nodes)) > 1:
+                    way = partial(ray_per_row_in_turn, cpus=self.cpus)
+                share = placing.share_away(nodes, tasks)
+            yield partial(way, place=stage.place), stage.workers, share
 
 
 def additions_a_second(additions: Callable[[Rows, int], Rows]) -> float:

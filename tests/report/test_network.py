@@ -40,7 +40,7 @@ def quiet() -> Subject:
 
 def near(probes: tuple[ProbeTiming, ...]) -> list[ProbeTiming]:
     """Return *probes* as those of a cluster's node that the driver is on."""
-    return [replace(one, where=HOME) for one in probes]
+    return [replace(one, where=HOME, bytes_away=0) for one in probes]
 
 
 def far(probes: tuple[ProbeTiming, ...], where: Where, part: float = 1.0) -> list[ProbeTiming]:
@@ -49,6 +49,7 @@ def far(probes: tuple[ProbeTiming, ...], where: Where, part: float = 1.0) -> lis
         replace(
             one,
             where=where,
+            bytes_away=round(part * one.bytes_moved),
             seconds=tuple(
                 each + part * (one.tasks * TASK + one.bytes_moved / SPEED) for each in one.seconds
             ),
@@ -164,7 +165,11 @@ def test_speed_of_the_network_is_that_of_all_bytes_where_all_cross() -> None:
     said = " ".join(network.sentences([far_away]))
     assert "On 2 CPUs on another node, beside as many on the driver's node: " in said
     assert "an empty task takes 2.00 ms [2.00 ms, 2.00 ms] more (n=9)" in said
-    assert "moved in at 9.98 MB/s [9.98, 9.98] and out at 9.98 MB/s" in said
+    assert "bytes cross the network at 9.98 MB/s [9.98, 9.98] in, 9.98 MB/s" in said
+    # Of CPUs on two nodes half of the bytes cross, at the same speed.
+    (both,) = network.networks(cluster(HOME, ACROSS).probes)
+    assert both.given is not None
+    assert both.given.speed == far_away.given.speed
 
 
 def test_speed_has_the_ends_of_both_intervals() -> None:
@@ -172,7 +177,18 @@ def test_speed_has_the_ends_of_both_intervals() -> None:
 
     def timed(low: float, high: float, where: Where) -> ProbeTiming:
         rounds = tuple(np.linspace(low, high, 7))
-        return ProbeTiming("bytes_in", rounds, 7, "ray_per_row", 2, 4, 8_000_000, None, where=where)
+        return ProbeTiming(
+            "bytes_in",
+            rounds,
+            7,
+            "ray_per_row",
+            2,
+            4,
+            8_000_000,
+            None,
+            where=where,
+            bytes_away=8_000_000,
+        )
 
     (found,) = network.networks([timed(2.0, 2.2, AWAY), timed(1.0, 1.2, HOME)])
     assert found.given is not None
@@ -330,7 +346,8 @@ def _placed(record: dict[str, Any], words: dict[str, Any], longer: float = 1.0) 
     )
     own = {"cpu": "Xeon", "niceness": 0, "blas_threads": 1, "allocator": "glibc", "load": 0.5}
     on_nodes = [own | {"node": str(away), "cpus": here, "away": away} for here, away in each]
-    placed = {"on_nodes": on_nodes} | (words if cpus > 1 else {})
+    moved = {"bytes_away": info["bytes_moved"] // 2} if on_nodes[1:] else {}
+    placed = {"on_nodes": on_nodes} | moved | (words if cpus > 1 else {})
     seconds = [longer * one for one in stats["data"]]
     return record | {
         "extra_info": info | placed,
