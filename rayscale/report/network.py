@@ -134,7 +134,10 @@ def sentences(found: Sequence[Network]) -> Iterator[str]:
 def _empty(one: Network) -> str:
     if one.empty is None:
         return ""
-    return f"an empty task takes {one.empty.per_task} more (n={one.empty.n})"
+    figure = f"{one.empty.per_task} more (n={one.empty.n})"
+    if one.empty.interval is None or one.empty.interval.low <= 0 <= one.empty.interval.high:
+        return f"whether an empty task takes longer cannot be told, {figure}"
+    return f"an empty task takes {figure}"
 
 
 def _moved(one: Network) -> str:
