@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayscale import machine
 from rayscale.faults import FaultError
-from rayscale.suite import observers, placements, placing, witness
+from rayscale.suite import barrier, observers, placements, placing, witness
 from rayscale.suite.environment import Conditions, own_node
 from rayscale.suite.stage import Kernels, Work, WorkError, work
 from rayscale.suite.store import Traces
@@ -26,19 +26,17 @@ if TYPE_CHECKING:
 
 Process = tuple[str, int]  # the id of its node, and its pid: two nodes may have one host name
 
-# Seconds that n workers have to answer; a cold one needs 1 to 3, more under load.
-PATIENCE = 60
+PATIENCE = 60  # seconds that CPUs, or workers that are there already, are waited for
+# Seconds more for each worker: a cold one needs 1 to 3 of a core, and may find few cores.
+PATIENCE_EACH = 2
 LOOKING = 5  # seconds between two looks whether a cluster still has the CPUs that are waited for
 # How often, and after how many seconds, CPUs of one node are asked for again that are to be the
 # driver's: Ray grants those that were given back just before after up to a second.  Without, it
 # chose another node in one case of three, and a run had no figures of one node to compare with.
 LOOKS_AT_HOME, BETWEEN_LOOKS = 4, 0.5
 MOST_STARTS = 3  # that fail in a row: each may take half a minute, or more
-# Seconds in which all warm workers are reached; the first count, of 50 ms, mostly does.
-RECOUNTING = 10
-HOLD, LONGEST_HOLD = 0.02, 0.64  # seconds that a worker is held to be counted
-# How often the workers on a case's own CPUs are asked, held longer each time, before all are asked.
-AMONG_THE_GRANTED = 4
+RECOUNTING = 10  # seconds in which all warm workers are reached; the first count mostly does
+AMONG_THE_GRANTED = 4  # counts of the workers on a case's own CPUs, before all are asked
 
 
 class ClusterError(Exception):
@@ -323,14 +321,10 @@ class Cluster:
         not in force.
         """
         where = placing.on_granted(group, self._nodes_of(group), cpus)
-        deadline = time.monotonic() + PATIENCE
-        for attempt in itertools.count():
-            answers = self._ask("", where, cpus_each=1, hold=hold(attempt), kernels=kernels)
-            if len(answers) == cpus or time.monotonic() > deadline:
-                break
+        answers = self._ask("", where, cpus_each=1, kernels=kernels)
         if len(answers) < cpus:
             raise GrantError(
-                f"{len(answers)} of {cpus} worker processes answered within {PATIENCE} s; "
+                f"{len(answers)} of {cpus} worker processes answered within {patience(cpus)} s; "
                 "the CPU count is not in force"
             )
         return [answer.conditions for answer in answers.values()]
@@ -352,8 +346,8 @@ class Cluster:
                 where, cpus_each = placing.on_granted(group, nodes, group.bundle_count), 1
             else:  # beyond those known, in case there are more
                 known = [node for node, _ in self.workers]
-                where, cpus_each = placing.on_all_workers(nodes, known, attempt), 0
-            answers = self._ask(case, where, cpus_each, hold(attempt))
+                where, cpus_each = placing.on_all_workers(nodes, known, min(attempt, 1)), 0
+            answers = self._ask(case, where, cpus_each)
             tallies |= {process: answer.tally for process, answer in answers.items()}
             seen = sum(tally.rows for tally in tallies.values())
             if seen == rows or time.monotonic() > deadline:
@@ -377,17 +371,15 @@ class Cluster:
         case: str,
         where: Sequence[Any],
         cpus_each: int,
-        hold: float,
         kernels: Kernels = (),
     ) -> dict[Process, "Answer"]:
-        """Return the answers of the processes that work *where* Ray is asked to have them work."""
-        import ray
+        """Return the answers of the processes that work *where* Ray is asked to have them work.
 
+        Of all at once, each another one; of fewer, if not all come in time.
+        """
         self._demand_no_loss()
-        task = ray.remote(num_cpus=cpus_each, max_retries=0)(witness.answer)
-        there = [task if one is None else task.options(scheduling_strategy=one) for one in where]
-        limit = PATIENCE if self.is_shared else None  # what a lost node was to answer, waits
-        given = ray.get([one.remote(case, kernels, hold) for one in there], timeout=limit)
+        words, limit = (case, kernels), patience(len(where))
+        given = barrier.meet(witness.visit, words, where, cpus_each, limit)
         answers = {answer.conditions.process: answer for answer in given}
         # Whoever answers is warm from here on.
         self.workers |= {process: answer.conditions for process, answer in answers.items()}
@@ -400,10 +392,10 @@ def _gone(workers: Iterable[Conditions]) -> str:
     return f"a worker of Ray's ended, and with it what it had done ({names})"
 
 
-def hold(attempt: int) -> float:
-    """Return how long workers are held to be counted, in seconds.
+def patience(processes: int) -> int:
+    """Return how many seconds so many *processes* have to be there, and to answer.
 
-    So long that all are asked before one is done: a worker that is done is asked again.  On a busy
-    machine that takes longer, so the time doubles with each *attempt*, from 0 on.
+    >>> patience(2), patience(256)
+    (64, 572)
     """
-    return min(HOLD * 2.0**attempt, LONGEST_HOLD)
+    return PATIENCE + PATIENCE_EACH * processes

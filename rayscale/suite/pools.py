@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayscale.parent import end_with
 from rayscale.suite import witness
-from rayscale.suite.cluster import PATIENCE, RECOUNTING, GrantError, hold
+from rayscale.suite.cluster import PATIENCE, RECOUNTING, GrantError
 from rayscale.suite.code import pools_pickler
 from rayscale.suite.environment import Conditions, own_niceness, own_node
 from rayscale.suite.failing import noted, origin
@@ -33,6 +33,8 @@ from rayscale.suite.witness import Answer
 
 if TYPE_CHECKING:
     from rayscale.suite.cluster import SessionCluster
+
+HOLD, LONGEST_HOLD = 0.02, 0.64  # seconds that a process of a pool is held to be counted
 
 Function = Callable[..., Any]
 RunAll = Callable[[Function, Sequence[tuple[Any, ...]]], list[Any]]
@@ -188,6 +190,15 @@ class Pool:
                 where = origin("block", pieces, place)
                 raise noted(result.error.open(), where, result.trace)
         return join(rows, results)
+
+
+def hold(attempt: int) -> float:
+    """Return how long a pool's processes are held to be counted, in seconds.
+
+    So long that all are asked before one is done: a process that is done is asked again.  On a busy
+    machine that takes longer, so the time doubles with each *attempt*, from 0 on.
+    """
+    return min(HOLD * 2.0**attempt, LONGEST_HOLD)
 
 
 def _is_this(process: Conditions) -> bool:
