@@ -43,6 +43,7 @@ PEERS = [ray_actors, ray_shared, ray_pool, process_pool, joblib, thread_pool]
 
 # Series and points.  The interpreted loop would take 27 s a round when large.
 SMALL, ARTICLE, LARGE = (100, 100), (1000, 1000), (10_000, 1000)
+MILLION = (1_000_000, 10)
 SIZES = {"small": SMALL, "article": ARTICLE}
 VECTORS = {"large": on_request(LARGE)}
 AVERAGES = {"loop": moving_average_loop, "numpy": moving_average_numpy}
@@ -51,6 +52,12 @@ moving_average = (
     cases(AVERAGES, sizes={"small": SMALL})
     + cases(AVERAGES, sizes={"article": ARTICLE}, cpus="several")
     + cases({"numpy": moving_average_numpy}, sizes=VECTORS)
+    # Not one task per row: a million of them would take ten minutes a call.
+    + cases(
+        {"numpy": moving_average_numpy},
+        sizes={"million": on_request(MILLION)},
+        ways=[serial, ray_whole, ray_blocks],
+    )
     # What NumPy's kernel is to be measured by, on one CPU: the library that most people would ask.
     + cases({"pandas": moving_average_pandas}, sizes=SIZES | VECTORS, ways=[serial])
     + cases(AVERAGES, sizes=SIZES, ways=PEERS, beside=ray_blocks)
@@ -62,13 +69,23 @@ moving_average = (
     )
 )
 
-# Four naps of so many seconds: they need no core, so any number of CPUs is fair.
+# Naps, and the seconds of each: they need no core, so any number of CPUs is fair.  On request many,
+# on all CPUs that --cpus names: from which count on is the driver too slow?
 CALLS = 4
 NAPS = {"timer": timer}
 PUBLISHED = [serial, ray_whole, ray_per_row]
 
-naps = cases(NAPS, sizes={"small": 0.1}, cpus=(1, 2, 4), waits=True) + cases(
-    NAPS, sizes={"article": 1.0}, ways=PUBLISHED, cpus=(4,), min_rounds=3, waits=True
+naps = (
+    cases(NAPS, sizes={"small": (CALLS, 0.1)}, cpus=(1, 2, 4), waits=True)
+    + cases(
+        NAPS, sizes={"article": (CALLS, 1.0)}, ways=PUBLISHED, cpus=(4,), min_rounds=3, waits=True
+    )
+    + cases(
+        NAPS,
+        sizes={"many": on_request((256, 0.02))},
+        ways=[serial, ray_per_row, ray_blocks],
+        waits=True,
+    )
 )
 
 # Push to where the pole leans and turns: nine episodes in ten last 500 steps, and the others end at

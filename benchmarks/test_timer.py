@@ -7,7 +7,8 @@ from rayscale import Measure
 
 
 @matrix.naps
-def test_timer(measure: Measure, size: float) -> None:
+def test_timer(measure: Measure, size: tuple[int, float]) -> None:
     """Every way of running the naps returns the rows."""
-    calls = np.arange(matrix.CALLS)
-    measure(calls, expected=calls, bound={"seconds": size})
+    number, seconds = size
+    calls = np.arange(number)
+    measure(calls, expected=calls, bound={"seconds": seconds})

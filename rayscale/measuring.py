@@ -142,7 +142,8 @@ class Measuring:
         self.sizes.add(probe.SIZE)
         wanted = self.asked.sizes is None or probe.SIZE in self.asked.sizes
         ways = probe.RAYS_TASKS | (probe.PEERS if options.asks_for_ways(self.config) else {})
-        own = self._choice().cpus, self.asked.placements, ways
+        choice = self._choice()
+        own = choice.cpus, choice.cores, choice.placements, ways
         values = probe.parameters(metafunc.function, *own) if wanted else []
         names = self._names(probe.NAMES)
         metafunc.parametrize(names, values or [items.nothing(names)])
@@ -210,6 +211,7 @@ class Measuring:
             for sentence in leftovers.sweep():
                 self._show(sentence)
         self._try_existing_cluster()
+        self._demand_memory()
         if self.ours and self.keeping is not None:
             self.keeping.demand_room()
             self._show_a_live_line(self.keeping)
@@ -309,6 +311,25 @@ class Measuring:
         from rayscale import machine
 
         return self._hardware or machine.hardware()
+
+    def _demand_memory(self) -> None:
+        """Say what the workers of many CPUs take, and refuse what does not fit, before any case."""
+        from rayscale.suite import memory
+
+        neediest = max(self.ours, key=items.cpus_needed, default=None)
+        number = 0 if neediest is None else items.cpus_needed(neediest)
+        is_ours = self.asked.ray_address is None and (self.half is None or self.half.is_first)
+        if neediest is None or number <= memory.FEW or not is_ours or find_spec("ray") is None:
+            return
+        many = [item for item in self.ours if items.cpus_needed(item) > memory.FEW]
+        needed, free = number * memory.each(items.imported(many)), memory.free()
+        takes = f"{number} workers take about {memory.gib(needed)}"
+        if needed > free:
+            raise pytest.UsageError(
+                f"{neediest.name} runs on {number} workers; {takes}, and {memory.gib(free)} are "
+                f"free; choose fewer CPUs with {self.prefix}cpus, or leave it out with -k"
+            )
+        self._show(f"{takes}; {memory.gib(free)} are free")
 
     def _patience(self) -> "Patience":
         from rayscale.suite.awaiting import Patience

@@ -4,17 +4,24 @@ Tests for any project: ``rayscale overhead`` runs them, or a file of benchmarks 
 """
 
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rayscale.suite.amounts import additions, bytes_in, bytes_out
-from rayscale.suite.probe import LENGTHS, NBYTES, TASKS, additions_a_second, amounts
+from rayscale.suite.amounts import additions, bytes_in, bytes_out, naps
+from rayscale.suite.probe import LENGTHS, NAPS, NBYTES, TASKS, additions_a_second, amounts
 
 if TYPE_CHECKING:
     from rayscale.suite.probe import Probe
 
-__all__ = ["test_bytes_in", "test_bytes_out", "test_empty_tasks", "test_task_length"]
+__all__ = [
+    "test_bytes_in",
+    "test_bytes_out",
+    "test_empty_tasks",
+    "test_nap_length",
+    "test_task_length",
+]
 
 TASKS_THAT_MOVE = 4
 TOTAL = 0.05  # seconds of all tasks of one length, as far as so many tasks make sense
@@ -26,10 +33,22 @@ speed = cache(partial(additions_a_second, additions))
 def test_task_length(rayscale_probe: "Probe", amount: str) -> None:
     """Tasks of one length, serially and by Ray: which share of the ideal is reached?"""
     seconds = LENGTHS[amount]
-    each = max(2, min(100, round(TOTAL / seconds)) // rayscale_probe.cpus)
-    tasks = rayscale_probe.cpus * each  # as many for each CPU
     work = partial(additions, number=max(1, round(seconds * speed())))
-    rayscale_probe(work, np.zeros((tasks, 1)), seconds=seconds)
+    rayscale_probe(work, _rows(seconds, rayscale_probe.cpus), seconds=seconds)
+
+
+@amounts(*NAPS)
+def test_nap_length(rayscale_probe: "Probe", amount: str) -> None:
+    """Tasks that sleep, on any number of CPUs: they need no core, and the driver must feed all."""
+    seconds = NAPS[amount]
+    work = partial(naps, seconds=seconds)
+    rayscale_probe(work, _rows(seconds, rayscale_probe.cpus), seconds=seconds)
+
+
+def _rows(seconds: float, cpus: int) -> NDArray[Any]:
+    """Return a row for each task of so many *seconds*: as many for each CPU, at least two."""
+    each = max(2, min(100, round(TOTAL / seconds)) // cpus)
+    return np.zeros((cpus * each, 1))
 
 
 @amounts(*TASKS)

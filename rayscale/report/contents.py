@@ -8,6 +8,7 @@ from rayscale.report import (
     bandwidth,
     costs,
     fastest,
+    feeding_rate,
     foresight,
     granularity,
     lengths,
@@ -96,6 +97,7 @@ def contents(
         _charts("Time against size", scaling.times_by_size(subject.cases, looks)),
         _charts("Where the time goes", _phases(subject)),
         _granularity(overhead),
+        _feeding(subject, [*history, *machine]),
         _costs(subject, overhead),
         _network(overhead),
         _predicted(subject, overhead, [*history, *machine], looks),
@@ -124,16 +126,13 @@ def _overhead(subject: Subject, runs: Sequence[Launch]) -> Overhead:
     probed = with_probes(subject, runs)
     if probed is None:
         return Overhead()
-    run = probed.launches[0]
-    ray = run.software.get("ray", "an unknown version")
-    source = f"(Probes of run {run.name}, {run.when:%Y-%m-%d}, Ray {ray}.)"
     networks = tuple(network.networks(probed.fair_probes))
     return Overhead(
         tuple(granularity.granularities(probed.fair_probes)),
         tuple(costs.fitted(probed.fair_probes)),
         networks,
         tuple(_needs(subject, runs)) if networks else (),
-        "" if probed is subject else source,
+        _source(subject, probed),
     )
 
 
@@ -146,6 +145,15 @@ def _needs(subject: Subject, kept: Sequence[Launch]) -> Sequence[Need]:
         return bandwidth.needs(bases(subject, kept, noisy=True).lines)
     except UnpredictableError:
         return ()
+
+
+def _source(subject: Subject, probed: Subject) -> str:
+    """Return of which run the probes are, where they are not the *subject's* own."""
+    if probed is subject:
+        return ""
+    run = probed.launches[0]
+    ray = run.software.get("ray", "an unknown version")
+    return f"(Probes of run {run.name}, {run.when:%Y-%m-%d}, Ray {ray}.)"
 
 
 def _looks(subject: Subject, cases: Iterable[CaseHistory]) -> Palette:
@@ -205,6 +213,14 @@ def _granularity(overhead: Overhead) -> Section:
         tables=(tables.metg(overhead.lines),) if overhead.lines else (),
         charts=(chart,) if chart else (),
     )
+
+
+def _feeding(subject: Subject, runs: Sequence[Launch]) -> Section:
+    """Return how many CPUs one driver feeds: empty tasks and naps need no core of their own."""
+    probed = with_probes(subject, runs)
+    if probed is None:
+        return Section("")
+    return feeding_rate.section(probed.probes, subject.cases, _source(subject, probed))
 
 
 def _costs(subject: Subject, overhead: Overhead) -> Section:

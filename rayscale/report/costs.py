@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rayscale.measured import MeasuredCase
+from rayscale.report.granularity import COMPUTING, SLEEPING
 from rayscale.report.subject import ProbeTiming
 from rayscale.suite import laws
 from rayscale.suite.gain import Block
@@ -42,7 +43,7 @@ def fitted(probes: Sequence[ProbeTiming]) -> list[RayCosts]:
     In a cluster, apart for CPUs on other nodes: no fit mixes calls that had a network in them with
     calls that had none.
     """
-    moved = [one for one in probes if one.name != "task_length"]
+    moved = [one for one in probes if one.name not in (COMPUTING, SLEEPING)]
     found = []
     for cpus, _, where in sorted({(one.cpus, one.where.away, one.where) for one in moved}):
         own = [one for one in moved if (one.cpus, one.where) == (cpus, where)]

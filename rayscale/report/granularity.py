@@ -12,6 +12,7 @@ from rayscale.suite.laws import Estimate, level_crossed
 from rayscale.text import count, duration
 from rayscale.where import ANYWHERE, Where
 
+COMPUTING, SLEEPING = "task_length", "nap_length"  # probes of tasks of some length
 TASKS = "ray_per_row"  # the way that sends Ray's tasks
 HALF = 0.5  # of what the CPUs can give
 UNKNOWN = Interval(0.0, math.inf)  # of an efficiency, where there are too few rounds
@@ -93,12 +94,13 @@ def _side(efficiency: Ratio) -> Side:
     return "above" if low > HALF else "below" if high < HALF else "unclear"
 
 
-def granularities(probes: Iterable[ProbeTiming]) -> list[Granularity]:
+def granularities(probes: Iterable[ProbeTiming], name: str = COMPUTING) -> list[Granularity]:
     """Return the efficiencies of tasks by their length, for each way of running and CPU count.
 
-    Ray's tasks come first.  In a cluster, apart for CPUs on other nodes.
+    The probes' *name* says what the tasks do.  Ray's tasks come first.  In a cluster, apart for
+    CPUs on other nodes.
     """
-    own = [one for one in probes if one.name == "task_length" and one.length is not None]
+    own = [one for one in probes if one.name == name and one.length is not None]
     serial = {one.length: one for one in own if one.implementation == "serial"}
     others = [one for one in own if one.implementation != "serial" and one.length in serial]
     others.sort(key=lambda one: one.length or 0.0)

@@ -1,8 +1,9 @@
-"""Work of a known amount: rows that are nothing but additions, bytes in or bytes out.
+"""Work of a known amount: rows that are nothing but additions, naps, bytes in or bytes out.
 
 *rows* is a matrix; all return one row per row.
 """
 
+import time
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,18 @@ def additions(rows: NDArray[Any], number: int) -> NDArray[Any]:
         total = 0.0
         for addend in range(number):
             total += addend
+    return rows
+
+
+def naps(rows: NDArray[Any], seconds: float) -> NDArray[Any]:
+    """Sleep so many *seconds* per row, which needs no core, and return the rows.
+
+    >>> naps(np.array([[1], [2]]), seconds=0.001)
+    array([[1],
+           [2]])
+    """
+    for _ in rows:
+        time.sleep(seconds)
     return rows
 
 

@@ -95,6 +95,12 @@ def plain(kernel: Kernel) -> Kernel:
     return kernel
 
 
+def module_of(kernel: Kernel) -> str:
+    """Return the name of the module that *kernel* is from, or that its class is from."""
+    function = plain(kernel)
+    return getattr(function, "__module__", None) or type(function).__module__
+
+
 def _is_found(module: ModuleType) -> bool:
     """Tell whether another process with the same path would import this very file by its name."""
     if module.__name__ == "__main__":
@@ -131,9 +137,7 @@ def packages(kernels: Sequence[Kernel]) -> list[str]:
 
 def _top(kernel: Kernel) -> Path | None:
     """Return the folder of the package, or the file of the module, that *kernel* is from."""
-    function = plain(kernel)
-    name = getattr(function, "__module__", None) or type(function).__module__
-    module = sys.modules.get(name.partition(".")[0])
+    module = sys.modules.get(module_of(kernel).partition(".")[0])
     file = getattr(module, "__file__", None)
     if file is not None:
         path = Path(file)

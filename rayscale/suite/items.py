@@ -133,6 +133,22 @@ def mark_oversubscribed(items: Sequence[pytest.Item], cores: int) -> None:
                 item.add_marker(pytest.mark.oversubscribed)
 
 
+def imported(items: Sequence[pytest.Item]) -> list[str]:
+    """Return the modules that workers import for *items*: those of their kernels, or the probes'.
+
+    What comes to them by value, as the functions of a test file do, is not among them.
+    """
+    from rayscale.suite.code import code_of, module_of
+
+    found = {"rayscale.suite.amounts" for item in items if not measures(item)}
+    for item in filter(measures, items):
+        case, arm = case_of(item)
+        kernel = arm.kernels[case.kernel]
+        if code_of(kernel, case.kernel, item.path).route == "import":
+            found.add(module_of(kernel))
+    return sorted(found)
+
+
 def needing(item: pytest.Item) -> str:
     """Return what *item* is called where its CPUs are more than there are."""
     beside = case_of(item)[1].beside if measures(item) else None

@@ -56,9 +56,16 @@ LENGTHS = {
     "30ms": 30e-3,
     "100ms": 100e-3,
 }
+# Of tasks that sleep: longer ones, too, for many CPUs need long tasks.
+NAPS = (
+    {"300us": 300e-6}
+    | {length: seconds for length, seconds in LENGTHS.items() if seconds >= 1e-3}
+    | {"300ms": 0.3, "1s": 1.0}
+)
 TASKS = (1, 10, 100, 300)
 NBYTES = {"1KiB": 2**10, "96KiB": 96 * 2**10, "104KiB": 104 * 2**10, "1MiB": 2**20, "8MiB": 2**23}
 MOVING = ("bytes_in", "bytes_out")  # probes whose tasks are bound to CPUs, on several nodes
+FEW = 8  # CPUs beyond the cores on which tasks are timed that compute, or move bytes
 AMOUNTS = "__rayscale_amounts__"  # where a probe's test keeps what it goes through, and its ways
 
 
@@ -78,23 +85,39 @@ def amounts(
 def parameters(
     test: Callable[..., None],
     cpus: tuple[int, ...],
+    cores: int,
     placements: tuple[str, ...],
     ways: Iterable[str] = RAYS_TASKS,
 ) -> list[ParameterSet]:
-    """Return what the probe *test* goes through, by Ray's tasks, on CPUs that are placed so.
+    """Return what the probe *test* goes through, by Ray's tasks, where there are so many *cores*.
 
     Tasks of a length are run in all *ways*, or in those of the test's own, and, for the ideal,
-    serially.
+    serially.  Those that sleep are run where a count is above the cores; on more than a FEW CPUs
+    beyond these, only they and empty tasks are.
     """
     each, own = getattr(test, AMOUNTS, ((), None))
-    if test.__name__ != "test_task_length":
+    few = tuple(count for count in cpus if count <= max(cores, FEW))
+    if test.__name__ == "test_empty_tasks":
         return list(_parameters(each, cpus, placements, RAYS_TASKS))
-    ideal = [
-        pytest.param("serial", 1, amount, *last, id=f"serial-{amount}", marks=pytest.mark.ways)
+    if test.__name__ == "test_nap_length":
+        many = cpus if max(cpus) > cores else ()
+        ideal = _ideal(each, placements) if many else []
+        return [*ideal, *_parameters(each, many, placements, RAYS_TASKS)]
+    if test.__name__ != "test_task_length":
+        return list(_parameters(each, few, placements, RAYS_TASKS))
+    tasks = _parameters(each, few, placements, own or ways, pytest.mark.ways)
+    return [*(_ideal(each, placements, pytest.mark.ways) if few else []), *tasks]
+
+
+def _ideal(
+    each: tuple[str | int, ...], placements: tuple[str, ...], *marks: pytest.MarkDecorator
+) -> list[ParameterSet]:
+    """Return the amounts, run serially."""
+    return [
+        pytest.param("serial", 1, amount, *last, id=f"serial-{amount}", marks=marks)
         for amount in each
         for last in placed_as(serial, 1, placements)
     ]
-    return ideal + list(_parameters(each, cpus, placements, own or ways, pytest.mark.ways))
 
 
 def _parameters(

@@ -1,4 +1,4 @@
-"""Linux control groups: how many CPUs a quota leaves to this process, and what it held back.
+"""Linux control groups: the CPUs and the memory that limits leave to this process.
 
 A process is in a group for each hierarchy, of version 1 or 2, or in some of both.  Limits of the
 groups above hold for it, too: a container's, a user's, a service's.  What cannot be read, or is not
@@ -25,12 +25,23 @@ class Mount:
 
 def quota(process: Path = PROCESS) -> float | None:
     """Return how many CPUs the smallest quota leaves to *process*; None where there is none."""
-    return min((cpus for folder in _folders(process) for cpus in _quotas(folder)), default=None)
+    folders = _folders(process, "cpu")
+    return min((cpus for folder in folders for cpus in _quotas(folder)), default=None)
 
 
 def held_back(process: Path = PROCESS) -> float:
     """Return the seconds of all CPUs, since some time, that quotas held back."""
-    return sum(seconds for folder in _folders(process) for seconds in _held_back(folder))
+    folders = _folders(process, "cpu")
+    return sum(seconds for folder in folders for seconds in _held_back(folder))
+
+
+def memory_left(process: Path = PROCESS) -> int | None:
+    """Return how many bytes the limits leave to *process*; None where there is no limit.
+
+    What a group has only read from files is given up for other use, and does not count as used.
+    """
+    folders = _folders(process, "memory")
+    return min((left for folder in folders for left in _memory_left(folder)), default=None)
 
 
 def _quotas(folder: Path) -> Iterator[float]:
@@ -51,15 +62,28 @@ def _held_back(folder: Path) -> Iterator[float]:
         yield int(older[1]) / 1e9
 
 
+def _memory_left(folder: Path) -> Iterator[int]:
+    """Return what the group *folder* may still take, by the files of version 2 or of version 1."""
+    for limit, used, cached in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        numbers = [re.fullmatch(r"(\d+)\s*", read(folder / file)) for file in (limit, used)]
+        given_up = re.search(rf"^{cached} (\d+)$", read(folder / "memory.stat"), re.MULTILINE)
+        if numbers[0] and numbers[1]:
+            taken = int(numbers[1][1]) - (int(given_up[1]) if given_up else 0)
+            yield max(0, int(numbers[0][1]) - taken)
+
+
 @cache
-def _folders(process: Path) -> tuple[Path, ...]:
+def _folders(process: Path, controller: str) -> tuple[Path, ...]:
     """Return the folders of the groups that *process* is in, and of those above, as far as seen."""
     groups = list(_groups(process))
     return tuple(
         folder
-        for mount in _mounts(process)
+        for mount in _mounts(process, controller)
         for controllers, group in groups
-        if controllers == mount.controllers or "cpu" in controllers & mount.controllers
+        if controllers == mount.controllers or controller in controllers & mount.controllers
         for folder in _upwards(mount, group)
     )
 
@@ -73,15 +97,15 @@ def _groups(process: Path) -> Iterator[tuple[frozenset[str], PurePosixPath]]:
             yield _set(controllers), PurePosixPath(group)
 
 
-def _mounts(process: Path) -> Iterator[Mount]:
-    """Return where hierarchies are mounted that can hold a CPU's quota."""
+def _mounts(process: Path, controller: str) -> Iterator[Mount]:
+    """Return where hierarchies are mounted that can hold a limit of the *controller*."""
     for line in read(process / "mountinfo").splitlines():
         words, _, more = line.partition(" - ")
         fields, kind = words.split(), more.split()
         if len(fields) < 5 or len(kind) < 3:
             continue
         controllers = _set(kind[2])
-        if kind[0] == "cgroup2" or (kind[0] == "cgroup" and "cpu" in controllers):
+        if kind[0] == "cgroup2" or (kind[0] == "cgroup" and controller in controllers):
             own = frozenset() if kind[0] == "cgroup2" else controllers
             place = re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), fields[4])
             yield Mount(Path(place), PurePosixPath(fields[3]), own)

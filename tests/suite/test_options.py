@@ -250,7 +250,7 @@ def test_placements_are_named_where_they_are_asked_for() -> None:
     ways = [serial, ray_whole, ray_blocks, tune]
     chosen = cases({"mine": np.negative}, sizes={"small": 2}, ways=ways)
     placed = ids_of(chosen, placements=("pack", "spread"))
-    tasks = probe.parameters(overhead.test_empty_tasks, (1, 2), ("spread",))
+    tasks = probe.parameters(overhead.test_empty_tasks, (1, 2), 2, ("spread",))
 
     assert placed == [
         "mine-serial-small",
@@ -279,8 +279,8 @@ def test_cores_of_a_cluster_are_not_this_machines() -> None:
 
 def test_probes_go_through_their_amounts() -> None:
     """What Ray costs is timed at each CPU count; tasks of a length serially, too, for the ideal."""
-    tasks = [str(one.id) for one in probe.parameters(overhead.test_empty_tasks, (1, 2), ())]
-    lengths = [str(one.id) for one in probe.parameters(overhead.test_task_length, (2,), ())]
+    tasks = [str(one.id) for one in probe.parameters(overhead.test_empty_tasks, (1, 2), 2, ())]
+    lengths = [str(one.id) for one in probe.parameters(overhead.test_task_length, (2,), 2, ())]
 
     assert tasks[:5] == [
         "ray_per_row-cpus1-1",
@@ -290,6 +290,33 @@ def test_probes_go_through_their_amounts() -> None:
         "ray_per_row-cpus2-1",
     ]
     assert lengths[::9] == ["serial-10us", "ray_per_row-cpus2-10us"]
+
+
+def test_tasks_that_sleep_are_probed_on_many_cpus() -> None:
+    """Where a count is above the cores; on many CPUs, work and bytes would tell of cores alone."""
+    chosen = {
+        test.__name__: [str(one.id) for one in probe.parameters(test, (1, 64), cores=2)]
+        for test in (
+            overhead.test_nap_length,
+            overhead.test_empty_tasks,
+            overhead.test_task_length,
+            overhead.test_bytes_in,
+        )
+    }
+    many = {name: any("cpus64" in one for one in ids) for name, ids in chosen.items()}
+
+    assert many == {
+        "test_nap_length": True,
+        "test_empty_tasks": True,
+        "test_task_length": False,
+        "test_bytes_in": False,
+    }
+    assert chosen["test_nap_length"][:: len(probe.NAPS)] == [
+        "serial-300us",
+        "ray_per_row-cpus1-300us",
+        "ray_per_row-cpus64-300us",
+    ]
+    assert probe.parameters(overhead.test_nap_length, (1, 2), cores=2) == []
 
 
 @pytest.mark.parametrize(
@@ -320,6 +347,22 @@ def test_sizes_large_has_no_loop_and_no_timer() -> None:
         "bottleneck-serial-large",
     ]
     assert ids_of(matrix.naps, sizes=("large",)) == []
+
+
+def test_many_naps_run_on_all_cpus_that_are_asked_for() -> None:
+    """They show where one driver is too slow; a count above the cores is fair for them."""
+    found = parameters.parameters(
+        matrix.naps, Choice((1, 64), ("many",), cores=2, gated=False, named=True)
+    )
+
+    assert [str(one.id) for one in found] == [
+        "timer-serial-many",
+        "timer-ray_per_row-cpus1-many",
+        "timer-ray_per_row-cpus64-many",
+        "timer-ray_blocks-cpus1-many",
+        "timer-ray_blocks-cpus64-many",
+    ]
+    assert not any(mark.name == "oversubscribed" for one in found for mark in one.marks)
 
 
 def test_sizes_without_a_case_select_nothing(running: dict[str, Future[Run]]) -> None:

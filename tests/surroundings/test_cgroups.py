@@ -1,10 +1,10 @@
-"""Quotas are found wherever the process is in its control groups."""
+"""Limits are found wherever the process is in its control groups."""
 
 from pathlib import Path
 
 import pytest
 
-from rayscale.surroundings.cgroups import held_back, quota
+from rayscale.surroundings.cgroups import held_back, memory_left, quota
 from tests.projects import write
 from tests.surroundings.cgroup import Hierarchy, process
 
@@ -109,3 +109,43 @@ def test_held_back_is_what_all_groups_note(
 ) -> None:
     """What the group's quota and those above held back adds up, in seconds."""
     assert held_back(process(tmp_path, Hierarchy(controllers, group, files))) == seconds
+
+
+NEWER = {"memory.max": "1000\n", "memory.current": "700\n"}
+LEFT_300 = {"memory.limit_in_bytes": "1000\n", "memory.usage_in_bytes": "700\n"}
+
+
+@pytest.mark.parametrize(
+    ("controllers", "group", "files", "left"),
+    [
+        pytest.param("", "/", NEWER, 300, id="v2"),
+        pytest.param("", "/", {**NEWER, "memory.max": "max\n"}, None, id="v2-max"),
+        pytest.param("", "/", {}, None, id="v2-root-has-no-file"),
+        # What was read from files, 250 of the 700, is given up for other use.
+        pytest.param(
+            "", "/", {**NEWER, "memory.stat": "anon 1\ninactive_file 250\n"}, 550, id="v2-cached"
+        ),
+        pytest.param(
+            "",
+            "/a",
+            NEWER | below("a", {"memory.max": "500\n", "memory.current": "100\n"}),
+            300,
+            id="v2-of-a-parent",
+        ),
+        pytest.param("memory", "/", LEFT_300, 300, id="v1"),
+        pytest.param(
+            "memory",
+            "/",
+            {**LEFT_300, "memory.stat": "total_inactive_file 250\n"},
+            550,
+            id="v1-cached",
+        ),
+        pytest.param("cpu", "/", LEFT_300, None, id="v1-of-another-controller"),
+        pytest.param("", "/", {**NEWER, "memory.current": "1200\n"}, 0, id="more-than-allowed"),
+    ],
+)
+def test_memory_left_is_the_least_that_limits_leave(
+    tmp_path: Path, controllers: str, group: str, files: dict[str, str], left: int | None
+) -> None:
+    """In bytes, of the process's group and those above; without a limit there is none."""
+    assert memory_left(process(tmp_path, Hierarchy(controllers, group, files))) == left
