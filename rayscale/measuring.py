@@ -466,11 +466,13 @@ class Measuring:
         In a gate both sessions' cases take its CPUs in turn, and its workers have no path to either
         copy: code comes to them by value.
         """
-        from rayscale.suite import connecting, starting, store
+        from rayscale.suite import connecting, memory, starting, store
 
         if self.asked.ray_address is None and (text := store.warning(store.free())) is not None:
             self._show(text)
         cpus = max(map(items.cpus_needed, self.ours), default=1)
+        if self.asked.ray_address is None and cpus > memory.FEW:
+            self._show(f"starting {cpus} workers, each of which takes about a second of a core")
         hidden = () if self.half is None else (self.half.root.parent,)
         begun = (
             starting.private(cpus, hidden)

@@ -47,6 +47,7 @@ def test_sleeping_cases_run_on_64_cpus(tmp_path: Path) -> None:
         assert (info["workers"], info["tasks"], info["cpus_proven"]) == (64, 64, True)
     assert cases["ray_per_row-cpus64-100"]["tasks"] == 100
     assert cases["ray_per_row-cpus64-30ms"]["tasks"] == 2 * 64
+    assert "rayscale: starting 64 workers, each of which takes about a second" in seen.output
     assert re.search(
         r"rayscale: 64 workers take about [\d.]+ GiB; [\d.]+ GiB are free", seen.output
     )
