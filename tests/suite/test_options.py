@@ -295,7 +295,7 @@ def test_probes_go_through_their_amounts() -> None:
 def test_tasks_that_sleep_are_probed_on_many_cpus() -> None:
     """Where a count is above the cores; on many CPUs, work and bytes would tell of cores alone."""
     chosen = {
-        test.__name__: [str(one.id) for one in probe.parameters(test, (1, 64), cores=2)]
+        test.__name__: [str(one.id) for one in probe.parameters(test, (1, 64), 2, ())]
         for test in (
             overhead.test_nap_length,
             overhead.test_empty_tasks,
@@ -316,7 +316,7 @@ def test_tasks_that_sleep_are_probed_on_many_cpus() -> None:
         "ray_per_row-cpus1-300us",
         "ray_per_row-cpus64-300us",
     ]
-    assert probe.parameters(overhead.test_nap_length, (1, 2), cores=2) == []
+    assert probe.parameters(overhead.test_nap_length, (1, 2), 2, ()) == []
 
 
 @pytest.mark.parametrize(
