@@ -187,7 +187,7 @@ def _numbers(case: GatedCase) -> tuple[str, str, str, str]:
         return "-", "-", "-", "0"
     low, high = (f"{bound:.3f}" for bound in case.interval)
     ratio = f"{case.ratio:.3f} [{low}, {high}]"
-    pairs = " + ".join(str(number) for number in case.pairs)
+    pairs = "+".join(str(number) for number in case.pairs)  # a table has little room
     return duration(case.base), duration(case.head), ratio, pairs
 
 

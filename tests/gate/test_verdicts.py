@@ -120,7 +120,7 @@ def test_summary_has_the_worst_first() -> None:
         ["moving_average", "loop", "serial", "small"],
         ["timer", "nap", "serial", "small"],
     ]
-    assert "1.120 [1.070, 1.180]   64 + 41 + 40 + 45   slower" in text
+    assert "1.120 [1.070, 1.180]   64+41+40+45   slower" in text
     assert "1 slower, 1 same, 1 new" in text
     assert text.endswith(f"{PROMISE}\n")
 

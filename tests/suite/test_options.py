@@ -33,14 +33,14 @@ CHOSEN = "(blocks or tasks or submission) and not rollout"
 
 cpus_advice = "give counts such as --cpus 1,2,4"
 LENGTHS = "steps1, steps10, steps100, steps30, steps300, steps500"
-SIZES = f'a size "tiny"; there are article, large, overhead, small, {LENGTHS}'
+SIZES = f'a size "tiny"; there are article, large, many, million, overhead, small, {LENGTHS}'
 
 # A plug-in under which the article's naps take a millisecond.
 SHORT_NAPS = """
 def pytest_collection_finish():
     from benchmarks import matrix
 
-    matrix.naps.arms[1].sizes["article"] = 0.001
+    matrix.naps.arms[1].sizes["article"] = 4, 0.001
 """
 
 # A plug-in that makes naps of a clock of its own, and says at the end how often they were called.
