@@ -7,7 +7,7 @@ it obeys lines such as "start 1" and "lose 1", and ends with its input.
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -69,29 +69,35 @@ def _answer(lines: IO[str]) -> str:
 @contextmanager
 def raylets(number: int) -> Iterator[Raylets]:
     """Start a *number* of raylets of one CPU each; nothing of it is left."""
-    with short_folder() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(short_folder())
         project = folder / "project"
         project.mkdir()
-        keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.raylets", str(folder / "ray")],
-            cwd=ROOT,
-            # Ray's utility writes the address of the last cluster to where temporary files are.
-            env=surroundings(
-                HOME=str(folder), RAY_TMPDIR=str(folder), **LOOPBACK, **WATCHED, **TOKEN
-            ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        keeper = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.raylets", str(folder / "ray")],
+                cwd=ROOT,
+                # Ray's utility writes the address of its cluster to where temporary files are.
+                env=surroundings(
+                    HOME=str(folder), RAY_TMPDIR=str(folder), **LOOPBACK, **WATCHED, **TOKEN
+                ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
         )
-        try:
-            address = ""
-            for node in range(number):
-                address = tell(keeper, f"start {node}")
-            yield Raylets(address, range(number), folder, project, keeper)
-        finally:
-            assert keeper.stdin is not None
-            keeper.stdin.close()
-            keeper.wait(PATIENCE)
+        stack.callback(_end, keeper)
+        address = ""
+        for node in range(number):
+            address = tell(keeper, f"start {node}")
+        yield Raylets(address, range(number), folder, project, keeper)
+
+
+def _end(keeper: subprocess.Popen[str]) -> None:
+    """Have who keeps the cluster end it, and wait until that is done."""
+    assert keeper.stdin is not None
+    keeper.stdin.close()
+    keeper.wait(PATIENCE)
 
 
 def main(folder: str) -> None:
