@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 LOADINGS = 2  # of which "slower" needs the evidence: each test has the root of the false alarm
 # Loadings that "slower" is seen on, all seats exchanged each time.  The evidence of two is enough
-# against noise, and not against the layout of each loading's copies in memory: in 36 sessions of
+# against noise, and not against the layout of each loading's copies in memory: in 31 sessions of
 # identical code whose layouts had standard deviations of up to 2.8 %, two loadings called it slower
-# in 3 of 2,300 comparisons, by 3 to 5 %.
+# in 3 of 1,953 comparisons, by 3 to 5 %.
 CONFIRMED = 4
 
 
