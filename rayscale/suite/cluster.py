@@ -198,8 +198,9 @@ class Cluster:
             if self._fits(group, cpus):
                 self._spare.remove(group)
                 return group
-        if self._taken + sum(group.bundle_count for group in self._spare) + cpus > self.cpus:
-            self.release()
+        needed = self._taken + sum(group.bundle_count for group in self._spare) + cpus
+        if needed > self.cpus or self.placement != placements.ANYHOW:
+            self.release()  # a placement may need the very CPUs, though others are free
         return self._set_aside(cpus)
 
     def _fits(self, group: "PlacementGroup", cpus: int) -> bool:

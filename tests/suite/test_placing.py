@@ -92,3 +92,17 @@ def test_cores_are_cpus_that_nodes_have(
     cluster = Cluster(4, is_shared=True, hardware=dict(nodes))
 
     assert cluster.cores() == cores
+
+
+def test_cpus_that_are_placed_otherwise_are_given_back_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though enough others are free: spread, a case may need one of the packed one's."""
+    packed: Any = Group(bundle_count=2)
+    cluster = Cluster(4, placement="spread", _placements={packed: "pack"}, _spare=[packed])
+    given_back: list[Any] = []
+    monkeypatch.setattr(cluster, "_give_back", given_back.append)
+    monkeypatch.setattr(cluster, "_set_aside", lambda cpus: Group(bundle_count=cpus))
+
+    with cluster.reserve(2):
+        assert given_back == [packed]
