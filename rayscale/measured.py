@@ -58,15 +58,11 @@ class OnNode(msgspec.Struct, frozen=True):
     load: float  # of the node in the minute before
 
 
-def cpus_away(nodes: Sequence[OnNode]) -> int:
-    """Return how many of a case's CPUs are on other nodes than the driver."""
-    return sum(one.cpus for one in nodes if one.away)
-
-
 def where_of(placement: str, nodes: Sequence[OnNode]) -> Where:
     """Return where CPUs on these *nodes* were; how they were placed matters on several alone."""
     each = tuple(sorted((one.cpus for one in nodes), reverse=True))
-    return Where(placement if len(each) > 1 else "", each, cpus_away(nodes))
+    away = sum(one.cpus for one in nodes if one.away)
+    return Where(placement if len(each) > 1 else "", each, away)
 
 
 class Words(msgspec.Struct, frozen=True):

@@ -87,7 +87,7 @@ class Outcome:
             self._load({"base": str(self.copies.before)}, "base", None)
         first = self.first = self.coin.choice(SIDES)
         try:
-            self._load_both(copies, first)
+            self._load_all(copies, first)
         except BaseException:
             self.is_interrupted = True
             raise
@@ -95,7 +95,7 @@ class Outcome:
             self.attempts.end(is_done=not self.is_interrupted)
         self.lasting.keep()
 
-    def _load_both(self, copies: Mapping[str, str], first: str) -> None:
+    def _load_all(self, copies: Mapping[str, str], first: str) -> None:
         """Run the first loading and, while anything is suspected, the next ones."""
         self._load(copies, first, None)
         for number in range(1, CONFIRMED):
@@ -171,7 +171,7 @@ class Outcome:
             self._collected(value)
         elif kind == "case":
             self.lasting.note(value["id"])
-            (self._first if is_first else self._second)(value)
+            (self._first if is_first else self._again)(value)
             if is_first:
                 self._attempt_the_next()
         elif kind == "ended" and value["code"] == pytest.ExitCode.INTERRUPTED:
@@ -217,7 +217,7 @@ class Outcome:
             first, *others = one.seen
             self._first(first, again=True)
             for other in others:
-                self._second(other, again=True)
+                self._again(other, again=True)
         self.left = list(left)
         self._attempt_the_next()
 
@@ -256,7 +256,7 @@ class Outcome:
         else:
             self._other(seen, seen["kind"], seen["why"])
 
-    def _second(self, seen: Mapping[str, Any], *, again: bool = False) -> None:
+    def _again(self, seen: Mapping[str, Any], *, again: bool = False) -> None:
         own = next((one for one in self.suspects if _is_same(one.seen[0], seen)), None)
         if own is None:
             return

@@ -85,7 +85,9 @@ def contents(
     *faults* say which files could not be read for it.  The other runs of its *machine* are looked
     at for probes, if it has none itself.
     """
-    overhead, cases = _overhead(subject, [*history, *machine]), histories(history)
+    kept, cases = [*history, *machine], histories(history)
+    probed = with_probes(subject, kept)
+    overhead = _overhead(subject, probed, kept)
     looks = _looks(subject, cases)
     sections = (
         Section("Machine", tuple(_gaps(subject, faults)), (tables.machine(subject.launches),)),
@@ -97,10 +99,10 @@ def contents(
         _charts("Time against size", scaling.times_by_size(subject.cases, looks)),
         _charts("Where the time goes", _phases(subject)),
         _granularity(overhead),
-        _feeding(subject, [*history, *machine]),
+        _feeding(subject, probed),
         _costs(subject, overhead),
         _network(overhead),
-        _predicted(subject, overhead, [*history, *machine], looks),
+        _predicted(subject, overhead, kept, looks),
         _laws(subject),
         _charts("Spread", _spreads(subject)),
         _charts("History", over_time.charts(cases, over_time.verdicts(history), looks)),
@@ -121,9 +123,8 @@ def _answers(subject: Subject) -> Iterator[str]:
     yield from rllib.sentences(subject.rllib)
 
 
-def _overhead(subject: Subject, runs: Sequence[Launch]) -> Overhead:
-    """Return what the probes of *subject* say, or those of the newest of its machine's *runs*."""
-    probed = with_probes(subject, runs)
+def _overhead(subject: Subject, probed: Subject | None, kept: Sequence[Launch]) -> Overhead:
+    """Return what the probes of *probed* say: the subject, or another run of its machine."""
     if probed is None:
         return Overhead()
     networks = tuple(network.networks(probed.fair_probes))
@@ -131,7 +132,7 @@ def _overhead(subject: Subject, runs: Sequence[Launch]) -> Overhead:
         tuple(granularity.granularities(probed.fair_probes)),
         tuple(costs.fitted(probed.fair_probes)),
         networks,
-        tuple(_needs(subject, runs)) if networks else (),
+        tuple(_needs(subject, kept)) if networks else (),
         _source(subject, probed),
     )
 
@@ -215,9 +216,8 @@ def _granularity(overhead: Overhead) -> Section:
     )
 
 
-def _feeding(subject: Subject, runs: Sequence[Launch]) -> Section:
+def _feeding(subject: Subject, probed: Subject | None) -> Section:
     """Return how many CPUs one driver feeds: empty tasks and naps need no core of their own."""
-    probed = with_probes(subject, runs)
     if probed is None:
         return Section("")
     return feeding_rate.section(probed.probes, subject.cases, _source(subject, probed))

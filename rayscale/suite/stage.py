@@ -99,8 +99,16 @@ def on_ray(
     *packages* must be installed beside Ray.  *is_placed*: its CPUs are those of ``reserve``, which
     places them on the nodes of a cluster as the user asks.
     """
-    own = Needs(set_up or ray_bundles, True, cpus, packages, RAYS_PICKLER, is_placed)  # noqa: FBT003 - it is Ray's
-    return _marked(own)
+    return _marked(
+        Needs(
+            set_up or ray_bundles,
+            ray=True,
+            cpus=cpus,
+            packages=packages,
+            pickler=RAYS_PICKLER,
+            is_placed=is_placed,
+        )
+    )
 
 
 def _marked(needs: Needs) -> Callable[[Run], Run]:
@@ -149,14 +157,12 @@ def on_stage(
     GrantError if they are not.
     """
     needed = needs(run)
-    if not needed.ray:
-        with needed.set_up(cluster, cpus, kernels) as stage:
-            yield stage
-        return
-    running = cluster.running()
-    running.placement = placement
+    running = cluster.running() if needed.ray else None
+    if running is not None:
+        running.placement = placement
     with needed.set_up(cluster, cpus, kernels) as stage:
-        running.demand_placement(stage.workers)
+        if running is not None:
+            running.demand_placement(stage.workers)
         yield stage
 
 
