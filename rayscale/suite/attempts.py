@@ -8,7 +8,6 @@ from typing import Any
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rayscale import faults
-from rayscale.faults import FaultError
 from rayscale.guard import Guard
 from rayscale.suite.cluster import SessionCluster
 
@@ -57,7 +56,8 @@ class Attempts:
         __tracebackhide__ = True
         try:
             answer()
-            self._demand_a_fit_cluster()
+            if self.uses_ray:
+                self.cluster.demand_fit()
         except Exception as error:
             reason = None if self.guard.has_acted else self._reason(error)
             if reason is None:
@@ -69,10 +69,6 @@ class Attempts:
         """Return which fault *error* is, or comes of: a lost daemon may show itself in any way."""
         lost = self.cluster.lost if self.uses_ray else None
         return lost or faults.reason(error)
-
-    def _demand_a_fit_cluster(self) -> None:
-        if self.uses_ray and (fault := self.cluster.lost or self.cluster.spilled) is not None:
-            raise FaultError(fault)
 
 
 def forget(benchmark: BenchmarkFixture, known: dict[str, Any]) -> None:

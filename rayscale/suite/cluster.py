@@ -89,10 +89,10 @@ class SessionCluster:
         """What of the running cluster has ended, in words; None if all is there."""
         return None if self._running is None else self._running.lost
 
-    @property
-    def spilled(self) -> str | None:
-        """That a case's objects were put on disk, in words; None if not, or it cannot be seen."""
-        return None if self._running is None else self._running.spilled
+    def demand_fit(self) -> None:
+        """Raise FaultError if the running cluster has lost something, or put objects on disk."""
+        if self._running is not None and (fault := self.lost or self._running.spilled) is not None:
+            raise FaultError(fault)
 
     def release(self) -> None:
         """Have all CPUs of the cluster free, if it runs, for who uses Ray without ``reserve``."""
@@ -150,7 +150,9 @@ class Cluster:
         before, now = self._before, self.ask_traces()
         if before is None or now is None or not before.show_use(now):
             return None
-        return "Ray's object store was too small, and Ray put objects on disk"
+        return (
+            "Ray's object store was too small, and Ray put objects on disk; a smaller size may fit"
+        )
 
     @contextmanager
     def grant(self, cpus: int) -> Iterator["PlacementGroup"]:

@@ -51,6 +51,8 @@ class Timing:
             # Both are set up before one works: setting up forgets what this process did.
             trials = [stack.enter_context(one.set_up([one.kernel])) for one in asked]
             own, *others = map(_Checked, trials, asked)
+            if needs(own.trial.way).ray:  # rows that are too many for the store cost one call
+                question.subject.cluster.demand_fit()
             workers = [one for trial in trials for one in trial.stage.workers]
             with noted(self.benchmark, question.subject.case.cpus, workers):
                 self._time(own, *others)

@@ -54,7 +54,12 @@ def test_harm(measure, size):
     measure(ROWS, expected=-ROWS)
 
 
-@rayscale.cases({"calm": calm}, sizes={"large": 20_000_000}, ways=[rayscale.ray_blocks], cpus=(2,))
+def many(rows):
+    calls("many")
+    return -rows
+
+
+@rayscale.cases({"many": many}, sizes={"large": 20_000_000}, ways=[rayscale.ray_blocks], cpus=(2,))
 def test_store(measure, size):
     rows = np.zeros(size)
     measure(rows, expected=-rows)
@@ -148,12 +153,16 @@ def test_disk_that_is_full_spoils_a_case(tmp_path: Path) -> None:
 
 @needs_mounts
 def test_case_whose_objects_go_to_disk_fails(tmp_path: Path) -> None:
-    """Data that shared memory has no room for are timed by a disk; a case without them goes on."""
-    seen = mounted(tmp_path, SHARED, 250 * 2**20, "calm")
+    """Data that shared memory has no room for are not timed; a case without them goes on.
+
+    Each attempt ends after its first call, of two blocks.
+    """
+    seen = mounted(tmp_path, SHARED, 250 * 2**20, "calm or many")
 
     assert "was begun 3 times, and spoilt each time: Ray's object store was too small" in (
         " ".join(seen.output.split())
     )
+    assert len((tmp_path / "calls-many").read_text().split()) == 3 * 2
     assert seen.cases.keys() == {CALM}
     assert seen.exit_code == 1
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rayscale.suite import cluster as cluster_room
 from rayscale.suite import placing
 from rayscale.suite.actors import demand_processes
 from rayscale.suite.cluster import Cluster, ClusterError, GrantError
@@ -106,3 +107,44 @@ def test_cpus_that_are_placed_otherwise_are_given_back_first(
 
     with cluster.reserve(2):
         assert given_back == [packed]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A placement group of one CPU, on *node*."""
+
+    node: str
+    bundle_count: int = 1
+
+
+@pytest.mark.parametrize(
+    ("here", "offered", "taken"),
+    [
+        (A, [B, B, A], A),  # Ray grants other CPUs first, when these were given back just before
+        (A, [B] * 9, B),  # something else has them: the case runs there
+        (C, [B, A], B),  # no CPU of Ray's is where the driver is
+    ],
+)
+def test_packed_cpus_are_the_drivers_own_if_it_has_enough(
+    here: str, offered: list[str], taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a run on a cluster has figures without a network; others are given back meanwhile."""
+    offers, homes, held = map(Offer, offered), list[Any](), list[Any]()
+    monkeypatch.setattr(placing, "cpus_by_node", lambda: {A: 2, B: 2})
+    monkeypatch.setattr(placing, "nodes_of", lambda group: (group.node,))
+    monkeypatch.setattr(cluster_room, "own_node", lambda: here)
+    monkeypatch.setattr(cluster_room, "BETWEEN_LOOKS", 0)
+    cluster = Cluster(4, is_shared=True, placement="pack")
+
+    def ask(cpus: int, how: str, home: str | None) -> Offer:
+        homes.append(home)
+        held.append(next(offers))
+        return held[-1]  # type: ignore[no-any-return]  # an Offer
+
+    monkeypatch.setattr(cluster, "_ask_for", ask)
+    monkeypatch.setattr(cluster, "_give_back", held.remove)
+    group: Any = cluster._set_aside(1)
+
+    assert group.node == taken
+    assert held == [group]
+    assert set(homes) == {None if here == C else A}
