@@ -4,10 +4,15 @@ A kernel's exception keeps its type.  It has a note that says which rows it came
 the frames of the process that it came from.  It is raised when nothing runs any more.
 """
 
+import math
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from rayscale.suite.ending import is_alive
 from rayscale.suite.rows import join
 
 # Whose frames are before the kernel's own, in a worker.
@@ -15,6 +20,7 @@ OURS = ("ways.py", "actors.py", "pools.py", "witness.py")
 
 # Seconds: Ray finds a lost node after 15.  The case begins anew, on another connection.
 AFTER_A_LOSS = 30
+LOOKING = 1  # seconds between two looks whether tasks can still end
 
 
 def fetch(rows: Any, blocks: Sequence[Any], unit: str, sent: Iterable[Any]) -> Any:
@@ -62,7 +68,8 @@ def _first_failure(references: list[Any]) -> tuple[int, Any]:
 def _settle(references: list[Any], limit: float | None = None) -> None:
     """Wait for the end of all tasks, so that the next call finds the CPUs free.
 
-    No longer than *limit* seconds, if any: tasks whose node was lost may wait for ever.
+    No longer than *limit* seconds, if any: tasks whose node was lost may wait for ever.  So do all,
+    where a signal was for all processes, Ray's too, as that of a job's time limit is.
 
     They are not cancelled: in Ray 2.60 a cancel that meets the start or the end of its task
     can abort the driver ("Tried to complete task that was not pending", task_manager.cc; once in
@@ -70,8 +77,15 @@ def _settle(references: list[Any], limit: float | None = None) -> None:
     """
     import ray
 
-    if references:
-        ray.wait(references, num_returns=len(references), timeout=limit)
+    pending, deadline = references, time.monotonic() + (math.inf if limit is None else limit)
+    while pending and time.monotonic() < deadline and not _own_raylet_has_ended():
+        _, pending = ray.wait(pending, num_returns=len(pending), timeout=LOOKING)
+
+
+def _own_raylet_has_ended() -> bool:
+    """Tell whether a raylet that this process has started is there no more."""
+    raylets = (one for one in psutil.Process().children() if one.name() == "raylet")
+    return not all(map(is_alive, raylets))
 
 
 def noted(error: BaseException, where: str, remote: str | None = None) -> BaseException:
