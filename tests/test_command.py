@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from rayscale.commands.group import COMMANDS
 from rayscale.saved import store
 from rayscale.saved.choice import choose
 from rayscale.saved.launches import Launch, read
-from tests.projects import PLAIN
+from tests.projects import PATIENCE, PLAIN, surroundings, write
 
 CASES = {"loop-serial-small": 0.03, "numpy-serial-small": 4e-5}
 SLOWER = CASES | {"loop-serial-small": 0.036}
@@ -446,3 +447,21 @@ def test_no_series_to_finish_is_said(rayscale: Rayscale) -> None:
     code, _, errors = rayscale("record", "--resume")
     assert code == 4
     assert "was begun and not finished" in " ".join(errors.split())
+
+
+def test_overhead_is_pytest(tmp_path: Path) -> None:
+    """Not its parent, which Ctrl-C or SIGTERM would have end it before it shows what it has."""
+    write(tmp_path, {"teller.py": "import os\n\nprint(f'pytest is {os.getpid()}.')\n"})
+    words = [sys.executable, "-m", "rayscale", "overhead", "-p", "teller", "--collect-only"]
+    with subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        env=surroundings(PYTHONPATH=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as started:
+        said, _ = started.communicate(timeout=PATIENCE)
+
+    assert f"pytest is {started.pid}." in said
+    assert "test_empty_tasks" in said
+    assert started.returncode == 0

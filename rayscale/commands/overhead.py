@@ -1,6 +1,6 @@
 """``rayscale overhead``."""
 
-import subprocess
+import os
 import sys
 
 import click
@@ -16,4 +16,5 @@ def overhead(pytest_arguments: tuple[str, ...]) -> None:
     --rayscale-cpus=2.
     """
     command = [sys.executable, "-m", "pytest", "--pyargs", "rayscale.overhead", "--benchmark-only"]
-    sys.exit(subprocess.run([*command, *pytest_arguments], check=False).returncode)
+    # Pytest takes this process's place, and so what signals are for.
+    os.execv(command[0], [*command, *pytest_arguments])  # noqa: S606 - this interpreter
