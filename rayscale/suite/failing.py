@@ -84,8 +84,14 @@ def _settle(references: list[Any], limit: float | None = None) -> None:
 
 def _own_raylet_has_ended() -> bool:
     """Tell whether a raylet that this process has started is there no more."""
-    raylets = (one for one in psutil.Process().children() if one.name() == "raylet")
-    return not all(map(is_alive, raylets))
+    return any(_is_raylet(one) and not is_alive(one) for one in psutil.Process().children())
+
+
+def _is_raylet(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "raylet"
+    except psutil.NoSuchProcess:  # it has just ended, and somebody has noticed
+        return False
 
 
 def noted(error: BaseException, where: str, remote: str | None = None) -> BaseException:
