@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rayscale.gate import git as asking
 from rayscale.gate import trees
 from rayscale.gate.revisions import HOOK_VARIABLES, RevisionError, resolve, without_hooks_variables
 from tests.projects import git_in, run_pytest, write
@@ -117,7 +118,7 @@ def test_checkout_that_lacks_a_file_is_refused(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where git reports no error, and a file is missing, nothing is compared."""
-    real = trees._git
+    real = asking.answer
 
     def forgetful(folder: Path, *arguments: str, **places: object) -> bytes:
         answer = real(folder, *arguments, **places)  # type: ignore[arg-type]  # handed through
@@ -125,7 +126,7 @@ def test_checkout_that_lacks_a_file_is_refused(
             (folder / "mylib.py").unlink()
         return answer
 
-    monkeypatch.setattr(trees, "_git", forgetful)
+    monkeypatch.setattr(asking, "answer", forgetful)
     with pytest.raises(RevisionError, match=r"without mylib\.py"):
         copied(project, "HEAD~1", tmp_path / "copies")
 

@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rayscale.gate import revisions, trees
+from rayscale.gate import loans, revisions
 from rayscale.gate.revisions import Revision, RevisionError
-from rayscale.gate.trees import Copies, code_folders, is_yardstick, make
+from rayscale.gate.trees import Copies, make
+from rayscale.gate.yardstick import code_folders, is_yardstick
 
 PATTERNS = ("test_*.py", "*_test.py")  # pytest's own
 OWN = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
@@ -347,7 +348,7 @@ def test_package_may_be_called_like_an_output(project: Project) -> None:
 
 def test_large_files_are_not_borrowed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large file is left out, and a folder at the root that is large in all."""
-    monkeypatch.setattr(trees, "LARGE_NBYTES", 100)
+    monkeypatch.setattr(loans, "LARGE_NBYTES", 100)
     project.commit({"pkg/__init__.py": "", ".gitignore": "*.bin"})
     project.put({"pkg/even.bin": "x" * 100, "pkg/large.bin": "x" * 101})
     project.put({"few/a.bin": "x" * 99, "many/a.bin": "x" * 50, "many/b.bin": "x" * 50})
