@@ -354,18 +354,20 @@ def _seat(
 
 
 def _explained(ended: Ended, side: Side, log: Path) -> Ended:
-    """Return how a session *ended*; where that was an error of its own, with its last words."""
+    """Return how a session *ended*; where that was an error of its own, with what it said of it."""
     if ended.code not in BROKEN:
         return ended
     sys.stdout.flush()
     sys.stderr.flush()
-    words = ended.reason or "\n".join(_last_lines(log, LAST_WORDS))
+    words = ended.reason or "\n".join(_telling_lines(log))
     return replace(ended, reason=f"the {side}'s session failed with {ended.code}:\n{words}")
 
 
-def _last_lines(file: Path, number: int) -> list[str]:
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [one for one in lines if one.strip()][-number:]
+def _telling_lines(log: Path) -> list[str]:
+    """Return the lines in which pytest names its error, wherever they are; else the last ones."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    errors = [one for one in lines if one.startswith("ERROR: ")]
+    return errors or [one for one in lines if one.strip()][-LAST_WORDS:]
 
 
 def _owned(request: Request, places: Places) -> Owned:

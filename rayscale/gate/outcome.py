@@ -365,9 +365,11 @@ class Outcome:
             reporter.write_line(f"rayscale: {text}")
 
     def promise(self) -> str:
-        """Return what the verdicts of this session are worth, in words."""
+        """Return what the verdicts of this session are worth, in words; "" where there are none."""
         own, most = self.request, self.attempts.most()
-        tolerances = list(self.tolerances.values()) or [own.tolerance]
+        tolerances = list(self.tolerances.values())
+        if not tolerances:
+            return ""
         return verdicts.promise(most * own.false_alarm, tolerances, most * own.miss)
 
     @property

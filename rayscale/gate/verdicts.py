@@ -121,13 +121,15 @@ def summary(
     cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], promise: str, *, width: int
 ) -> str:
     """Return the table of *cases*, worst first, and of the *others*: names with what they are."""
-    return printed(_table(cases, others, box.SIMPLE), totals(cases, others), promise, width=width)
+    below = [totals(cases, others), *([promise] if promise else [])]
+    return printed(_table(cases, others, box.SIMPLE), *below, width=width)
 
 
 def markdown(cases: Sequence[GatedCase], others: Sequence[tuple[str, str]], promise: str) -> str:
     """Return the same as Markdown."""
     table = _table(cases, others, box.MARKDOWN)
-    text = printed(table, "", totals(cases, others), "", promise, width=10_000)
+    below = [totals(cases, others), *(["", promise] if promise else [])]
+    text = printed(table, "", *below, width=10_000)
     return f"## Performance gate\n\n{text}"
 
 

@@ -426,6 +426,15 @@ def test_session_that_cannot_begin_says_why(tmp_path: Path) -> None:
     assert "MissingError: mylib.code.added" in run.output
 
 
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Pytest's own sentence is all that is shown of a session that refuses its arguments."""
+    own = project(tmp_path, FLAT | {"pytest.ini": "[pytest]\nunknown = 1\n"})  # it warns of that
+    run = own.gate("tests/test_gone.py")
+    assert run.exit_code == 4
+    gone = "ERROR: file or directory not found: tests/test_gone.py"
+    assert f"session failed with 4:\n{gone}\n" in run.output
+
+
 def test_base_that_fails_otherwise_is_changed(tmp_path: Path) -> None:
     """It fails the case, unless it is allowed by its name."""
     own = project(tmp_path, FLAT)
@@ -511,6 +520,9 @@ def test_benchmark_that_the_head_lacks_is_listed(tmp_path: Path) -> None:
     assert run.exit_code == 0
     assert "1 same, 1 removed" in run.output
     assert own.gate("--rayscale-removed=fail").exit_code == 1
+    alone = own.gate("-k", "test_work")
+    assert "1 removed" in alone.output
+    assert "chance" not in alone.output  # nothing was compared, and nothing is promised
 
 
 OVERRULED = {
