@@ -36,7 +36,7 @@ def _called(*words: str) -> str:
 
 def may_make_namespaces() -> bool:
     """Tell whether nodes can be made here: a container's root may be kept from it."""
-    if os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("unshare") is None:
+    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "tc", "unshare"))):
         return False
     name = f"probe-{os.getpid()}"
     made = subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True)  # noqa: S607 - the system's iproute2
@@ -55,7 +55,7 @@ needs_namespaces = pytest.mark.skipif(
 
 def may_delay() -> bool:
     """Tell whether the kernel can delay what is sent: not each one has netem."""
-    if not NAMESPACES or shutil.which("tc") is None:
+    if not NAMESPACES:
         return False
     with ExitStack() as stack:
         name = _namespace(stack, f"probe-{os.getpid()}")
