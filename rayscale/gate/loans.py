@@ -41,9 +41,9 @@ def _ignored(root: Path, files: Collection[PurePosixPath]) -> list[PurePosixPath
     They are in or below a folder with one of git's *files*, or say what is installed.
     """
     ignored = ("--others", "--ignored", "--exclude-standard", "--directory")
-    # Built code has no revision.
-    built = (name for name in listing.untracked(root) if name.endswith(EXTENSIONS))
-    names = {*git.names(root, "ls-files", "-z", *ignored), *_repositories(root), *built}
+    # Built code has no revision; of a repository that is no submodule, git sees one entry.
+    ownerless = (one for one in listing.untracked(root) if one.endswith(("/", *EXTENSIONS)))
+    names = {*git.names(root, "ls-files", "-z", *ignored), *ownerless}
     entries = {PurePosixPath(name) for name in names}
     # Git names a folder whose files are all ignored, and may name those files again.
     topmost = (entry for entry in entries if entries.isdisjoint(entry.parents))
@@ -54,11 +54,6 @@ def _ignored(root: Path, files: Collection[PurePosixPath]) -> list[PurePosixPath
         for entry in topmost
         for file in _needed(root, entry, _expanded(root, entry, code), holders)
     )
-
-
-def _repositories(root: Path) -> list[str]:
-    """Return the repositories in *root* that are not submodules: git sees one entry in each."""
-    return [name for name in listing.untracked(root) if name.endswith("/")]
 
 
 def _needed(
@@ -96,13 +91,13 @@ def _small(root: Path, files: Iterable[PurePosixPath]) -> list[PurePosixPath]:
 
 def _small_in_all(root: Path, files: Iterable[PurePosixPath]) -> list[PurePosixPath]:
     """Return the *files* of a folder, none where they are large in all; it stops reading then."""
-    found, nbytes = [], 0
+    own, nbytes = [], 0
     for file in files:
         nbytes += (root / file).lstat().st_size
         if nbytes >= LARGE_NBYTES:
             return []
-        found.append(file)
-    return _small(root, found)
+        own.append(file)
+    return _small(root, own)
 
 
 def _is_readable(file: Path) -> bool:
